@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The response to a request: a status, fields, and a body that is a list of segments. A segment
+ * is memory, a range of a file, or a stream that the core pulls; everything that can be sent is one
+ * of these three, in any order.
+ *
+ * The protocol adds Date, Server, Connection, Content-Length or chunked framing by itself: do not
+ * set those. A body that was set is not sent with HEAD, 204 and 304.
+ */
+#ifndef LOPHTTPD_RESPONSE_H
+#define LOPHTTPD_RESPONSE_H
+
+#include <sys/types.h>
+
+#include <lophttpd/base.h>
+
+LOP_BEGIN_DECLS
+
+LOP_API int lop_response_status(const struct lop_request *request);
+LOP_API void lop_response_set_status(struct lop_request *request, int status);
+
+/* Adds a field; name and value are copied. -EINVAL for bytes that would break the framing (CR,
+ * LF, NUL), -ENOMEM past the request's bound. */
+LOP_API int lop_response_add_field(struct lop_request *request, const char *name,
+                                   struct lop_str value);
+/* Replaces every field of that name, or adds it. */
+LOP_API int lop_response_set_field(struct lop_request *request, const char *name,
+                                   struct lop_str value);
+/* Removes every field of that name; returns how many there were. */
+LOP_API int lop_response_remove_field(struct lop_request *request, const char *name);
+LOP_API struct lop_str lop_response_field(const struct lop_request *request, const char *name);
+
+/* Appends length bytes of memory from offset; takes a reference of its own. */
+LOP_API int lop_response_body_memory(struct lop_request *request, struct lop_memory *memory,
+                                     size_t offset, size_t length);
+/* Appends a copy. */
+LOP_API int lop_response_body_copy(struct lop_request *request, const void *data, size_t length);
+/* Appends a range of a file; takes a reference of its own. A file that ends early ends the
+ * connection. */
+LOP_API int lop_response_body_file(struct lop_request *request, struct lop_file *file,
+                                   int64_t offset, int64_t length);
+
+/* Gives the next bytes: > 0 a count written to buffer, 0 the end, -EAGAIN nothing now (call
+ * lop_request_wake() when there is), other negative errno: the connection is cut. Called only
+ * when the client can take more. */
+typedef ssize_t lop_pull_f(void *context, char *buffer, size_t size);
+/* Called once, when the stream is no longer needed, also when the client went away. May be NULL. */
+typedef void lop_pull_end_f(void *context);
+
+/* Appends a stream of length bytes, -1 when not known beforehand (chunked, or until close). */
+LOP_API int lop_response_body_stream(struct lop_request *request, int64_t length, lop_pull_f *pull,
+                                     lop_pull_end_f *end, void *context);
+
+/* Drops every segment so far. */
+LOP_API void lop_response_body_clear(struct lop_request *request);
+
+/* Asks that the connection be closed after this response. */
+LOP_API void lop_response_close(struct lop_request *request);
+
+LOP_END_DECLS
+
+#endif
