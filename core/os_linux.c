@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/fs.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/sendfile.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "os.h"
+
+/* The kernel moves no more than this in one call. */
+#define SENDFILE_MAX 0x7ffff000
+
+/* As in <linux/sockios.h>, whose other names clash with libc's. */
+#ifndef SIOCOUTQ
+#define SIOCOUTQ TIOCOUTQ
+#endif
+
+ssize_t os_sendfile(int socket, int file, off_t offset, size_t length)
+{
+	ssize_t sent;
+
+	if (length > SENDFILE_MAX)
+		length = SENDFILE_MAX;
+	do
+		sent = sendfile(socket, file, &offset, length);
+	while (sent < 0 && errno == EINTR);
+	if (sent >= 0)
+		return sent;
+	if (errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)
+		return os_sendfile_copy(socket, file, offset, length);
+	return -errno;
+}
+
+int os_accept(int listener, struct sockaddr *address, socklen_t *length)
+{
+	int socket;
+
+	do
+		socket = accept4(listener, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	while (socket < 0 && errno == EINTR);
+	return socket < 0 ? -errno : socket;
+}
+
+int os_cpu_count(void)
+{
+	cpu_set_t set;
+	long online;
+
+	/* Fails on machines with more processors than the fixed set holds. */
+	if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0)
+		return CPU_COUNT(&set);
+	online = sysconf(_SC_NPROCESSORS_ONLN);
+	return online < 1 ? 1 : (int)online;
+}
+
+int os_unsent(int socket)
+{
+	int bytes;
+
+	return ioctl(socket, SIOCOUTQ, &bytes) < 0 ? -ENOTSUP : bytes;
+}
+
+int64_t os_device_size(int descriptor)
+{
+	uint64_t size;
+	off_t end;
+
+	if (ioctl(descriptor, BLKGETSIZE64, &size) == 0)
+		return size > INT64_MAX ? -EOVERFLOW : (int64_t)size;
+	end = lseek(descriptor, 0, SEEK_END);
+	return end < 0 ? -errno : end;
+}
+
+bool os_unsized(int descriptor)
+{
+	struct statfs fs;
+
+	if (fstatfs(descriptor, &fs) < 0)
+		return false;
+	switch ((uint32_t)fs.f_type) {
+	case 0x00009fa0: /* proc */
+	case 0x62656572: /* sysfs */
+	case 0x0027e0eb: /* cgroup */
+	case 0x63677270: /* cgroup2 */
+	case 0x64626720: /* debugfs */
+	case 0x74726163: /* tracefs */
+	case 0x73636673: /* securityfs */
+	case 0x62656570: /* configfs */
+	case 0x42494e4d: /* binfmt_misc */
+	case 0xf97cff8c: /* selinuxfs */
+	case 0x43415d53: /* smackfs */
+	case 0x07655821: /* resctrl */
+		return true;
+	default:
+		return false;
+	}
+}
+
+int os_harden(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0, 0, 0 } };
+
+	/* EINVAL: kernels before 3.5 */
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 && errno != EINVAL)
+		return -errno;
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return -errno;
+	/* An ordinary user may have been given CAP_NET_BIND_SERVICE for the listeners. */
+	if (geteuid() != 0 && syscall(SYS_capset, &header, none) < 0)
+		return -errno;
+	return 0;
+}
