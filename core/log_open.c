@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "log_open.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <lophttpd/message.h>
+
+#include "core.h"
+
+#define DEFAULT_PATH "/var/log/lophttpd"
+#define LOG_MODE 0640
+
+static bool is_standard_error(const struct log_target *target)
+{
+	return strcmp(target->path, "-") == 0;
+}
+
+static char *absolute(const char *path)
+{
+	char folder[PATH_MAX], whole[PATH_MAX];
+
+	if (path[0] == '/' || strcmp(path, "-") == 0)
+		return strdup(path);
+	if (getcwd(folder, sizeof(folder)) == NULL)
+		return NULL;
+	if (snprintf(whole, sizeof(whole), "%s/%s", folder, path) >= (int)sizeof(whole)) {
+		errno = ENAMETOOLONG;
+		return NULL;
+	}
+	return strdup(whole);
+}
+
+/* Whether path (links resolved) is root or below it. */
+static bool is_below(const char *path, const char *root)
+{
+	size_t length = strlen(root);
+
+	if (length > 0 && root[length - 1] == '/') /* "/" itself */
+		length--;
+	return strncmp(path, root, length) == 0 && (path[length] == '/' || path[length] == '\0');
+}
+
+/* A log that is served tells everybody who else was here. */
+static int refuse_in_root(struct lop_core *core, const struct log_target *target,
+                          const char *folder)
+{
+	char real[PATH_MAX];
+
+	if (core->root == NULL || core->root->path == NULL)
+		return 0;
+	if (realpath(folder, real) == NULL)
+		return -errno;
+	if (!is_below(real, core->root->path))
+		return 0;
+	lop_core_message(core, LOP_LOG_ERROR,
+	                 "log file %s lies inside the web root %s, where clients can read it: name "
+	                 "one outside with -o, or -o - for standard error, or -q for no log",
+	                 target->path, core->root->path);
+	return -EINVAL;
+}
+
+static int open_folder(struct lop_core *core, struct log_target *target)
+{
+	char folder[PATH_MAX];
+	size_t length;
+	int result;
+
+	target->name = strrchr(target->path, '/') + 1;
+	length = (size_t)(target->name - target->path);
+	if (target->name[0] == '\0' || length >= sizeof(folder)) {
+		lop_core_message(core, LOP_LOG_ERROR,
+		                 "log file %s: that is a folder, -o wants a file", target->path);
+		return -EINVAL;
+	}
+	memcpy(folder, target->path, length);
+	folder[length] = '\0';
+	target->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (target->folder < 0) {
+		result = -errno;
+		lop_core_message(core, LOP_LOG_ERROR,
+		                 "log folder %s: %s; name another file with -o, or use -o - or -q",
+		                 folder, strerror(-result));
+		return result;
+	}
+	result = refuse_in_root(core, target, folder);
+	if (result < 0)
+		log_target_close(target);
+	return result;
+}
+
+int log_target_init(struct lop_core *core, int workers)
+{
+	struct log_target *target = &core->log;
+	const struct loaded_module *provider = modules_log(&core->modules);
+	const char *path = core->settings.log_file;
+	int result;
+
+	*target = (struct log_target){ .folder = -1 };
+	if (path == NULL)
+		path = geteuid() == 0 ? DEFAULT_PATH : "-";
+	target->path = absolute(path);
+	if (target->path == NULL) {
+		result = -errno;
+		lop_core_message(core, LOP_LOG_ERROR, "log file %s: %s", path, strerror(-result));
+		return result;
+	}
+	target->name = target->path;
+	if (core->settings.quiet || provider == NULL ||
+	    (provider->module->log->flags & LOP_LOG_NO_FILE) != 0) {
+		target->none = true;
+		return 0;
+	}
+	target->readable = (provider->module->log->flags & LOP_LOG_READABLE) != 0;
+	if (is_standard_error(target))
+		return 0;
+	target->many = workers > 1;
+	result = open_folder(core, target);
+	if (result < 0)
+		log_target_fini(target);
+	return result;
+}
+
+/* As root in a folder where somebody else can put links. */
+static bool must_not_follow(int folder)
+{
+	struct stat st;
+
+	if (geteuid() != 0)
+		return false;
+	return fstat(folder, &st) < 0 || st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+}
+
+/* Keeps 0, 1 and 2 for what they are. */
+static int move_up(int descriptor)
+{
+	int moved;
+
+	if (descriptor > 2)
+		return descriptor;
+	moved = fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
+	if (moved < 0)
+		moved = -errno;
+	close(descriptor);
+	return moved;
+}
+
+int log_target_open(const struct log_target *target, int worker, uid_t uid, gid_t gid)
+{
+	int flags = (target->readable ? O_RDWR : O_WRONLY) | O_APPEND | O_CLOEXEC | O_NOCTTY |
+	            O_NONBLOCK;
+	char name[NAME_MAX + 1];
+	struct stat st;
+	bool careful;
+	int descriptor;
+
+	if (target->none)
+		return -EBADF;
+	if (is_standard_error(target)) {
+		descriptor = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+		return descriptor < 0 ? -errno : descriptor;
+	}
+	if (snprintf(name, sizeof(name), target->many ? "%s.%d" : "%s", target->name, worker) >=
+	    (int)sizeof(name))
+		return -ENAMETOOLONG;
+	careful = must_not_follow(target->folder);
+	if (careful)
+		flags |= O_NOFOLLOW;
+	descriptor = openat(target->folder, name, flags);
+	if (descriptor < 0 && errno == ENOENT) {
+		/* Only a file made here is given away: one that was there may be anybody's. */
+		descriptor = openat(target->folder, name, flags | O_CREAT | O_EXCL, LOG_MODE);
+		if (descriptor >= 0 && uid != (uid_t)-1 && geteuid() == 0 &&
+		    fchown(descriptor, uid, gid) < 0) {
+			int result = -errno;
+
+			close(descriptor);
+			return result;
+		}
+	}
+	if (descriptor < 0)
+		return -errno;
+	if (careful && fstat(descriptor, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink > 1) {
+		close(descriptor);
+		return -ELOOP;
+	}
+	return move_up(descriptor);
+}
+
+void log_target_path(const struct log_target *target, int worker, char *out, size_t size)
+{
+	snprintf(out, size, target->many ? "%s.%d" : "%s", target->path, worker);
+}
+
+void log_target_close(struct log_target *target)
+{
+	if (target->folder >= 0)
+		close(target->folder);
+	target->folder = -1;
+}
+
+void log_target_fini(struct log_target *target)
+{
+	log_target_close(target);
+	free(target->path);
+	target->path = NULL;
+	target->name = NULL;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where the log files are, and opening them: at start, and again on HUP, from inside a chroot too.
+ *
+ * Files are opened for appending. A new one gets mode 0640 and belongs to the worker's user; one
+ * that exists keeps its owner. As root, where others than root can write to the folder, a symbolic
+ * or a hard link in the file's place is refused: it would lead root's hand.
+ */
+#ifndef LOG_OPEN_H
+#define LOG_OPEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct log_target {
+	char *path;    /* absolute, or "-" for standard error */
+	char *name;    /* its last component, within path */
+	int folder;    /* descriptor of its folder, -1 when none is held. It leads out of a chroot: a
+	                * worker whose master opens its logs (control.h) closes it */
+	bool many;     /* PATH.N for worker N */
+	bool none;     /* no file: -q, or the provider needs none */
+	bool readable; /* the provider wants to read what it writes */
+};
+
+struct lop_core;
+
+/* Fills core->log from the settings and the loaded provider: the default file, "-", a relative path
+ * against the current folder. Opens the folder. Returns 0, or a negative errno after a message:
+ * -EINVAL when the file would lie inside the web root. Modules are loaded and core->root stands. */
+int log_target_init(struct lop_core *core, int workers);
+
+/* Opens the file of one worker, for the user uid and the group gid, -1 when they do not change.
+ * Returns a descriptor (never 0 to 2), or a negative errno: -ENXIO a pipe nobody reads, -ELOOP a
+ * link that is refused. "-" gives a duplicate of standard error. */
+int log_target_open(const struct log_target *target, int worker, uid_t uid, gid_t gid);
+
+/* Path with the worker's suffix, into out. */
+void log_target_path(const struct log_target *target, int worker, char *out, size_t size);
+
+/* Closes the folder; path and name stay for messages. */
+void log_target_close(struct log_target *target);
+void log_target_fini(struct log_target *target);
+
+#endif
