@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "http1.h"
+#include "http1_private.h"
+#include "os.h"
+
+#define LINGER_NS (2 * NS_PER_S)
+/* Responses are gathered up to here before they are sent together. */
+#define GATHER_MAX (64 * 1024)
+
+ssize_t http1_fill(struct http1 *http1)
+{
+	struct lop_worker *worker = http1->worker;
+	char *end;
+	ssize_t count;
+
+	if (http1->in_length == 0)
+		http1->in = worker->input + http1->keep;
+	end = http1->in + http1->in_length;
+	if (end == worker->input + worker->input_size && http1->keep == 0) {
+		memmove(worker->input, http1->in, http1->in_length);
+		http1->in = worker->input;
+		end = http1->in + http1->in_length;
+	}
+	if (end == worker->input + worker->input_size)
+		return -ENOBUFS;
+	count = conn_read(http1->conn, end, (size_t)(worker->input + worker->input_size - end));
+	if (count > 0)
+		http1->in_length += (size_t)count;
+	return count;
+}
+
+/* Ends the requests that the transport has wholly taken, or all of them when the connection ends. */
+static void end_sent(struct http1 *http1, bool all)
+{
+	const uint64_t sent = http1_bytes_sent(http1);
+
+	while (!list_empty(&http1->queued)) {
+		struct lop_request *request =
+			CONTAINER(http1->queued.next, struct lop_request, node);
+		uint64_t own;
+
+		if (!all && request->end_mark > sent)
+			break;
+		own = sent > request->start_mark ? sent - request->start_mark : 0;
+		if (own > request->end_mark - request->start_mark)
+			own = request->end_mark - request->start_mark;
+		if (request->head_sent > own)
+			request->head_sent = own;
+		request->body_sent = own - request->head_sent;
+		request_end(&request);
+	}
+}
+
+static void queue_request(struct http1 *http1)
+{
+	struct lop_request *request = http1->request;
+
+	request->end_mark = http1->bytes_queued;
+	list_append(&http1->queued, &request->node);
+	http1->request = NULL;
+}
+
+/* Answers with an error for which no hook is asked, and ends the connection. */
+static enum http1_next refuse(struct http1 *http1, int status)
+{
+	struct lop_request *request = http1->request;
+
+	http1->close = true;
+	http1->linger = true;
+	http1->body_done = true;
+	request_fail(request, status);
+	if (http1_respond(http1) < 0)
+		return HTTP1_CLOSE;
+	http1->state = HTTP1_SEND;
+	return HTTP1_GO;
+}
+
+/* Whether a request whose framing is intact, but which ends in this status, ends the connection. */
+static bool closes_after(const struct http1 *http1, int status)
+{
+	if (http1->worker->settings->keep_on_error || status < 400)
+		return false;
+	return status == 400 || status == 408 || status == 413 || status >= 500;
+}
+
+/* Looks for a complete head. Returns its length, 0 when there is none, or a negative status. */
+static int parse_head(struct http1 *http1, size_t before)
+{
+	struct lop_request *request = http1->request;
+	const struct http1_limits *limits = &http1->worker->limits;
+
+	/* Without a new end of line nothing can have become complete: a client that trickles
+	 * bytes does not have its head parsed for each of them. */
+	if (before > 0 && http1->in_length <= limits->target &&
+	    memchr(http1->in + before, '\n', http1->in_length - before) == NULL)
+		return 0;
+	return http1_parse_head(&request->head, http1->in, http1->in_length, limits);
+}
+
+static enum http1_next head_complete(struct http1 *http1, int length)
+{
+	struct lop_request *request = http1->request;
+	const struct http1_head *head = &request->head;
+	int status;
+
+	request->base = http1->in;
+	request->number = ++http1->conn->requests;
+	http1_consume(http1, (size_t)length);
+	http1->keep = (size_t)(http1->in - http1->worker->input);
+	http1->conn->partial = false;
+	http1->conn->deadline = 0;
+	http1->close = head->version >= 101 ? head->close : !head->keep_alive || head->close;
+	http1_body_start(http1);
+	status = request_prepare(request);
+	http1->state = HTTP1_RUN;
+	if (status < 0) {
+		request_fail(request, -status);
+		request->phase = LOP_PHASE_RESPONSE;
+	} else if (head->method == LOP_METHOD_UNKNOWN) {
+		request_fail(request, 501);
+		request->phase = LOP_PHASE_RESPONSE;
+	}
+	return HTTP1_GO;
+}
+
+/* Nothing came, or not all of it: how long may the rest take? */
+static enum http1_next head_wait(struct http1 *http1)
+{
+	struct lop_connection *conn = http1->conn;
+	const struct settings *settings = http1->worker->settings;
+
+	if (http1->in_length == 0) {
+		if (http1->worker->draining && conn->requests > 0)
+			return HTTP1_CLOSE;
+		if (conn->requests > 0)
+			lop_connection_deadline(conn, settings->keepalive_timeout);
+	} else {
+		/* Counted from a head's first byte, not from the latest; the first head of a
+		 * connection from when that was accepted. */
+		if (!conn->partial && conn->requests > 0)
+			lop_connection_deadline(conn, settings->header_timeout);
+		conn->partial = true;
+	}
+	return HTTP1_WAIT;
+}
+
+static enum http1_next refuse_head(struct http1 *http1, int status)
+{
+	struct lop_request *request = http1->request;
+
+	request->base = http1->in_length > 0 ? http1->in : NULL;
+	request->number = ++http1->conn->requests;
+	http1->conn->partial = false;
+	if (request->head.version == 0)
+		request->head.version = 101;
+	request->head.known[HTTP1_USER_AGENT] = 0;
+	request->head.known[HTTP1_REFERER] = 0;
+	request->head.known[HTTP1_HOST] = 0;
+	request->head.length = (uint32_t)(http1->in_length < http1->worker->limits.head
+	                                          ? http1->in_length
+	                                          : http1->worker->limits.head);
+	request->head.field_count = 0;
+	return refuse(http1, status);
+}
+
+/* Parses what is at hand, and reads until a head is complete. */
+static enum http1_next read_head(struct http1 *http1)
+{
+	struct lop_connection *conn = http1->conn;
+	size_t seen = conn->partial ? http1->started_with : 0;
+	ssize_t count;
+
+	for (;;) {
+		int length = parse_head(http1, seen);
+
+		if (length > 0)
+			return head_complete(http1, length);
+		if (length < 0)
+			return refuse_head(http1, -length);
+		seen = http1->in_length;
+		count = conn->output == NULL ? http1_fill(http1) : -EAGAIN;
+		if (count <= 0)
+			break;
+	}
+	if (conn->timed_out)
+		return refuse_head(http1, 408);
+	request_discard(&http1->request);
+	return count == -EAGAIN ? head_wait(http1) : HTTP1_CLOSE;
+}
+
+static enum http1_next step_head(struct http1 *http1)
+{
+	struct lop_connection *conn = http1->conn;
+	ssize_t count;
+
+	/* Answers are gathered as long as requests are at hand, but not without bound. */
+	if (conn->output != NULL &&
+	    (output_room(conn->output) < 4 || conn->output->bytes > GATHER_MAX ||
+	     http1->in_length == 0))
+		return HTTP1_WAIT;
+	if (conn->output == NULL)
+		http1->keep = 0;
+	if (http1->in_length == 0 && !conn->surplus) {
+		count = http1_fill(http1);
+		if (count <= 0)
+			return count == -EAGAIN ? head_wait(http1) : HTTP1_CLOSE;
+	}
+	http1->request = request_new(conn);
+	if (http1->request == NULL)
+		return HTTP1_CLOSE;
+	memset(&http1->request->head, 0, offsetof(struct http1_head, fields));
+	return conn->surplus ? refuse_head(http1, 503) : read_head(http1);
+}
+
+static enum http1_next step_run(struct http1 *http1)
+{
+	struct lop_request *request = http1->request;
+	struct lop_connection *conn = http1->conn;
+
+	if (conn->broken)
+		return HTTP1_CLOSE;
+	if (request_run(request) == LOP_AGAIN) {
+		/* Who waits for the body is bound by the client's time, others by their own. */
+		if (!http1->body_done)
+			lop_connection_deadline(conn, http1->worker->settings->body_timeout);
+		else
+			conn->deadline = 0;
+		return HTTP1_WAIT;
+	}
+	if (closes_after(http1, request->response.status))
+		http1->close = true;
+	if (conn->output != NULL && output_room(conn->output) == 0)
+		return HTTP1_WAIT;
+	if (http1_respond(http1) < 0)
+		return HTTP1_CLOSE;
+	http1->state = HTTP1_SEND;
+	return HTTP1_GO;
+}
+
+static enum http1_next step_send(struct http1 *http1)
+{
+	int result = http1_queue_body(http1);
+
+	if (result == 0)
+		return HTTP1_WAIT;
+	if (result == -EAGAIN) {
+		http1->conn->deadline = 0; /* the stream's owner knows how long it may take */
+		return HTTP1_WAIT;
+	}
+	if (result < 0) {
+		/* The whole was promised: the client must see that this is not the end. */
+		return HTTP1_CLOSE;
+	}
+	if (http1->close) {
+		queue_request(http1);
+		http1->state = HTTP1_FINISH;
+	} else if (!http1->body_done) {
+		http1->drained = 0;
+		http1->state = HTTP1_DRAIN;
+	} else {
+		queue_request(http1);
+		http1->state = HTTP1_HEAD;
+	}
+	return HTTP1_GO;
+}
+
+static enum http1_next step_drain(struct http1 *http1)
+{
+	char waste[4096];
+
+	for (;;) {
+		ssize_t count = http1_body_read(http1, waste, sizeof waste);
+
+		if (count == -EAGAIN) {
+			lop_connection_deadline(http1->conn,
+			                        http1->worker->settings->body_timeout);
+			return HTTP1_WAIT;
+		}
+		if (count > 0) {
+			http1->request->body_taken += count;
+			http1->drained += count;
+		}
+		if (count < 0 || http1->drained > HTTP1_DRAIN_MAX) {
+			http1->close = true;
+			http1->linger = true;
+		}
+		if (http1->close || http1->body_done) {
+			queue_request(http1);
+			http1->state = http1->close ? HTTP1_FINISH : HTTP1_HEAD;
+			return HTTP1_GO;
+		}
+	}
+}
+
+static enum http1_next step_finish(struct http1 *http1)
+{
+	struct lop_connection *conn = http1->conn;
+
+	if (conn->output != NULL)
+		return HTTP1_WAIT;
+	/* With everything read, closing cannot make the kernel answer late bytes with a reset that
+	 * would reach the client before the response. */
+	if (!http1->linger && http1->in_length == 0 && !conn->readable)
+		return HTTP1_CLOSE;
+	http1->in_length = 0;
+	if (conn->acceptor->transport->shutdown(conn->transport_state) < 0)
+		return HTTP1_CLOSE;
+	lop_connection_deadline(conn, LINGER_NS);
+	http1->state = HTTP1_LINGER;
+	return HTTP1_GO;
+}
+
+static enum http1_next step_linger(struct http1 *http1)
+{
+	ssize_t count;
+
+	if (http1->conn->timed_out)
+		return HTTP1_CLOSE;
+	do
+		count = conn_read(http1->conn, http1->worker->input, http1->worker->input_size);
+	while (count > 0);
+	return count == -EAGAIN ? HTTP1_WAIT : HTTP1_CLOSE;
+}
+
+typedef enum http1_next http1_step_f(struct http1 *http1);
+
+static http1_step_f *const steps[HTTP1_STATES] = {
+	[HTTP1_HEAD] = step_head,     [HTTP1_RUN] = step_run,       [HTTP1_SEND] = step_send,
+	[HTTP1_DRAIN] = step_drain,   [HTTP1_FINISH] = step_finish, [HTTP1_LINGER] = step_linger,
+};
+
+/* Opens a window in which the client has to take the least rate's bytes. */
+static void window_open(struct http1 *http1)
+{
+	const int unsent = os_unsent(http1->conn->descriptor);
+
+	http1->window_acked = http1_bytes_sent(http1) - (unsent > 0 ? (uint64_t)unsent : 0);
+	lop_connection_deadline(http1->conn, http1->worker->settings->send_timeout);
+}
+
+/* Sends what is queued. HTTP1_GO: all is gone. */
+static enum http1_next flush(struct http1 *http1, size_t quantum)
+{
+	struct lop_connection *conn = http1->conn;
+	int result;
+
+	if (conn->output == NULL)
+		return HTTP1_GO;
+	result = conn_flush(conn, quantum);
+	if (result == 1) {
+		http1->window = false;
+		end_sent(http1, false);
+		return HTTP1_GO;
+	}
+	end_sent(http1, false);
+	if (result == 0)
+		return HTTP1_MORE;
+	if (result != -EAGAIN)
+		return HTTP1_CLOSE;
+	if (!http1->window) {
+		http1->window = true;
+		window_open(http1);
+	}
+	return HTTP1_WAIT;
+}
+
+/* Runs the states as far as they go. */
+static enum http1_next run(struct http1 *http1, size_t quantum)
+{
+	for (;;) {
+		enum http1_next next = steps[http1->state](http1);
+
+		if (next == HTTP1_GO)
+			continue;
+		if (next == HTTP1_CLOSE || http1->conn->output == NULL)
+			return next;
+		/* The state cannot go on before the output went; then it can. */
+		next = flush(http1, quantum);
+		if (next != HTTP1_GO)
+			return next;
+		if (http1->state == HTTP1_RUN && http1->request->waiting)
+			return HTTP1_WAIT;
+	}
+}
+
+static void http1_end(struct http1 *http1)
+{
+	struct lop_connection *conn = http1->conn;
+
+	end_sent(http1, true);
+	if (http1->request != NULL) {
+		http1->request->end_mark = http1->bytes_queued;
+		if (http1->request->number == 0) {
+			request_discard(&http1->request);
+		} else {
+			list_append(&http1->queued, &http1->request->node);
+			end_sent(http1, true);
+		}
+	}
+	conn->protocol_state = NULL;
+	pool_put(&http1->worker->http1s, http1);
+}
+
+/* Between steps the worker's input buffer belongs to others: what is still needed moves out. */
+static int leave_input(struct http1 *http1)
+{
+	struct list *node;
+
+	if (http1->in_length > 0) {
+		int result = conn_unread(http1->conn, http1->in, http1->in_length);
+
+		if (result < 0)
+			return result;
+		http1->in_length = 0;
+	}
+	for (node = http1->queued.next; node != &http1->queued; node = node->next) {
+		if (request_detach(CONTAINER(node, struct lop_request, node)) < 0)
+			return -ENOMEM;
+	}
+	return http1->request != NULL ? request_detach(http1->request) : 0;
+}
+
+static struct http1 *http1_begin(struct lop_connection *conn)
+{
+	struct http1 *http1 = pool_get(&conn->worker->http1s);
+
+	if (http1 == NULL)
+		return NULL;
+	memset(http1, 0, sizeof *http1);
+	http1->conn = conn;
+	http1->worker = conn->worker;
+	http1->body_done = true;
+	list_init(&http1->queued);
+	conn->protocol_state = http1;
+	return http1;
+}
+
+static enum lop_step http1_step(void *state, struct lop_connection *conn, size_t quantum)
+{
+	struct http1 *http1 = state != NULL ? state : http1_begin(conn);
+	enum http1_next next;
+
+	if (http1 == NULL)
+		return LOP_STEP_CLOSE;
+	http1->started_with = conn->pending_length;
+	http1->keep = 0;
+	if (conn->broken && conn->output != NULL)
+		return LOP_STEP_CLOSE;
+	/* While the output is blocked, nothing else can move. */
+	next = flush(http1, quantum);
+	if (next == HTTP1_GO)
+		next = run(http1, quantum);
+	conn->timed_out = false;
+	if (next == HTTP1_CLOSE || leave_input(http1) < 0)
+		return LOP_STEP_CLOSE;
+	if (http1->state == HTTP1_HEAD && list_empty(&http1->queued) && conn->output == NULL)
+		http1_end(http1);
+	return next == HTTP1_MORE ? LOP_STEP_MORE : LOP_STEP_WAIT;
+}
+
+static int http1_open(void *module, struct lop_connection *conn, void **state)
+{
+	(void)module;
+	(void)conn;
+	*state = NULL;
+	return 0;
+}
+
+/* The client must have taken the least rate's share of the window that has ended. */
+static enum lop_step send_expired(struct http1 *http1)
+{
+	const struct settings *settings = http1->worker->settings;
+	const uint64_t before = http1->window_acked;
+	const double seconds = (double)settings->send_timeout / (double)NS_PER_S;
+	uint64_t least = (uint64_t)((double)settings->min_send_rate * seconds);
+
+	if (least == 0)
+		least = 1;
+	window_open(http1);
+	if (http1->window_acked - before >= least)
+		return LOP_STEP_WAIT;
+	conn_reset_on_close(http1->conn);
+	return LOP_STEP_CLOSE;
+}
+
+static enum lop_step http1_expired(void *state, struct lop_connection *conn)
+{
+	struct http1 *http1 = state;
+
+	if (conn->output != NULL)
+		return send_expired(http1);
+	/* Idle: nobody is waiting for an answer. */
+	if (http1 == NULL && conn->pending_length == 0)
+		return LOP_STEP_CLOSE;
+	conn->timed_out = true;
+	return LOP_STEP_MORE;
+}
+
+static void http1_drain(void *state, struct lop_connection *conn)
+{
+	(void)state;
+	conn->readable = true; /* look once more before an idle one is closed */
+	conn_wake(conn);
+}
+
+static void http1_close(void *state, struct lop_connection *conn)
+{
+	(void)conn;
+	if (state != NULL)
+		http1_end(state);
+}
+
+const struct lop_protocol protocol_http1 = {
+	.size = sizeof(struct lop_protocol),
+	.name = "http/1.1",
+	.alpn = "http/1.1",
+	.open = http1_open,
+	.step = http1_step,
+	.expired = http1_expired,
+	.drain = http1_drain,
+	.close = http1_close,
+};

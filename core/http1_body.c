@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The body of a request: Content-Length or chunked, read when a hook asks for it or when it has
+ * to be thrown away.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "http1_private.h"
+
+void http1_body_start(struct http1 *http1)
+{
+	struct lop_request *request = http1->request;
+	const struct http1_head *head = &request->head;
+
+	http1->body_chunked = head->chunked;
+	http1->body_left = head->content_length > 0 ? head->content_length : 0;
+	http1->body_done = !head->chunked && http1->body_left == 0;
+	http1->continue_expected = head->expect_continue && !http1->body_done;
+	if (head->chunked)
+		memset(&http1->chunked, 0, sizeof http1->chunked);
+	request->body_length = head->chunked ? -1 : http1->body_left;
+	request->body_read = http1_body_read;
+	request->body_context = http1;
+}
+
+bool http1_body_drainable(const struct http1 *http1)
+{
+	if (http1->body_done)
+		return true;
+	/* Whoever waits for 100 may send the body or not: only closing is unambiguous. */
+	if (http1->continue_expected)
+		return false;
+	return http1->body_chunked || http1->body_left <= HTTP1_DRAIN_MAX;
+}
+
+static ssize_t read_chunked(struct http1 *http1, void *buffer, size_t size)
+{
+	for (;;) {
+		size_t taken;
+		ssize_t count;
+
+		if (http1->in_length == 0) {
+			count = http1_fill(http1);
+			if (count <= 0)
+				return count == 0 ? -ECONNRESET : count;
+		}
+		count = chunked_decode(&http1->chunked, http1->in, http1->in_length, &taken, buffer,
+		                       size);
+		http1_consume(http1, taken);
+		if (count < 0)
+			return count;
+		if (chunked_done(&http1->chunked))
+			http1->body_done = true;
+		if (count > 0 || http1->body_done)
+			return count;
+	}
+}
+
+static ssize_t read_plain(struct http1 *http1, void *buffer, size_t size)
+{
+	ssize_t count;
+
+	if ((int64_t)size > http1->body_left)
+		size = (size_t)http1->body_left;
+	if (http1->in_length > 0) {
+		count = (ssize_t)(http1->in_length < size ? http1->in_length : size);
+		memcpy(buffer, http1->in, (size_t)count);
+		http1_consume(http1, (size_t)count);
+	} else {
+		count = conn_read(http1->conn, buffer, size);
+		if (count <= 0)
+			return count == 0 ? -ECONNRESET : count;
+	}
+	http1->body_left -= count;
+	http1->body_done = http1->body_left == 0;
+	return count;
+}
+
+ssize_t http1_body_read(void *context, void *buffer, size_t size)
+{
+	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	struct http1 *http1 = context;
+
+	if (http1->body_done || size == 0)
+		return 0;
+	if (http1->conn->timed_out)
+		return -ETIMEDOUT;
+	if (http1->continue_expected) {
+		http1->continue_expected = false;
+		/* It has begun to send without waiting: RFC 9110 10.1.1 lets 100 be left out. */
+		if (http1->in_length == 0) {
+			int result = http1_queue_text(http1, go_on, sizeof go_on - 1);
+
+			if (result == 0)
+				result = conn_flush(http1->conn, sizeof go_on);
+			if (result < 0 && result != -EAGAIN)
+				return result;
+		}
+	}
+	return http1->body_chunked ? read_chunked(http1, buffer, size)
+	                           : read_plain(http1, buffer, size);
+}

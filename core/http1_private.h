@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * HTTP/1 from the inside: http1.c runs the states, http1_body.c reads request bodies,
+ * http1_send.c renders responses.
+ */
+#ifndef HTTP1_PRIVATE_H
+#define HTTP1_PRIVATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "chunked.h"
+#include "conn.h"
+#include "list.h"
+#include "request.h"
+#include "worker_private.h"
+
+enum http1_state {
+	HTTP1_HEAD,   /* wait for a request's head */
+	HTTP1_RUN,    /* the request goes through its hooks */
+	HTTP1_SEND,   /* the body's segments go to the output */
+	HTTP1_DRAIN,  /* the rest of a request body that nobody read is thrown away */
+	HTTP1_FINISH, /* what is queued goes out, then the connection ends */
+	HTTP1_LINGER, /* nothing more is written; the peer's last bytes are thrown away */
+	HTTP1_STATES,
+};
+
+struct http1 {
+	struct lop_connection *conn;
+	struct lop_worker *worker;
+	enum http1_state state;
+	struct lop_request *request; /* from HEAD complete until all of it is queued */
+	struct list queued;          /* requests whose response is queued and not yet sent */
+	char *in;        /* unread bytes, in the worker's input buffer; valid during a step */
+	size_t in_length;
+	size_t keep;     /* bytes at the front of the input buffer that views point into */
+	size_t started_with; /* bytes that were left over from the last step */
+	bool close;      /* after this response */
+	bool linger;     /* the peer may still be sending: do not close in its face */
+	bool framed;     /* this response is sent in chunks */
+	bool window;     /* a window of the least rate is open */
+	bool continue_expected; /* the client waits for 100 before it sends the body */
+	bool body_chunked;
+	bool body_done;
+	int64_t body_left; /* of a body with Content-Length */
+	int64_t drained;   /* of a body that nobody read */
+	struct chunked chunked;
+	uint64_t bytes_queued; /* in all, since this struct was made */
+	uint64_t window_acked; /* for the least rate: bytes acknowledged when the window began */
+};
+
+/* What a state's step asks for. */
+enum http1_next {
+	HTTP1_GO,    /* on to the next state */
+	HTTP1_WAIT,  /* for the socket, the hook, or the deadline */
+	HTTP1_MORE,  /* the quantum is used up */
+	HTTP1_CLOSE,
+};
+
+/* Largest rest of a request body that is read and thrown away to keep a connection. */
+#define HTTP1_DRAIN_MAX (64 * 1024)
+
+/* http1_body.c */
+void http1_body_start(struct http1 *http1);
+/* lop_body_read_f */
+ssize_t http1_body_read(void *context, void *buffer, size_t size);
+/* Whether what is left of the body is short enough to be thrown away. */
+bool http1_body_drainable(const struct http1 *http1);
+
+/* http1_send.c */
+/* Queues the head, and the body as far as it is at hand. 0 or a negative errno. */
+int http1_respond(struct http1 *http1);
+/* Moves body segments to the output: 1 all are queued, 0 there is no room, -EAGAIN a stream has
+ * nothing now, negative errno. */
+int http1_queue_body(struct http1 *http1);
+/* Queues bytes that last (a copy is made). */
+int http1_queue_text(struct http1 *http1, const char *text, size_t length);
+
+/* Reads more: > 0, 0 the end, -EAGAIN, negative errno. */
+ssize_t http1_fill(struct http1 *http1);
+static inline void http1_consume(struct http1 *http1, size_t count)
+{
+	http1->in += count;
+	http1->in_length -= count;
+}
+
+/* Bytes that the transport has taken. */
+static inline uint64_t http1_bytes_sent(const struct http1 *http1)
+{
+	const struct output *output = http1->conn->output;
+
+	return http1->bytes_queued - (output != NULL ? (uint64_t)output->bytes : 0);
+}
+
+#endif

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Responses as HTTP/1 bytes: RFC 9112 sections 4, 6 and 7.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "error_page.h"
+#include "http1_private.h"
+#include "memory.h"
+
+#define SERVER "lophttpd"
+/* Status line, Date, Server, Content-Length, Connection and the empty line. */
+#define HEAD_FIXED 256
+#define CHUNK_MAX ((size_t)64 * 1024)
+#define CHUNK_FRAME 10 /* up to 8 hex digits and CRLF before the data */
+
+/* How the body's end is found by the client. */
+struct framing {
+	int64_t length; /* Content-Length, -1 none */
+	bool chunked;
+	bool close;      /* say that the connection ends */
+	bool keep_alive; /* say that it stays: HTTP/1.0 */
+};
+
+static char *put(char *out, const char *text, size_t length)
+{
+	memcpy(out, text, length);
+	return out + length;
+}
+
+#define PUT(out, literal) put((out), (literal), sizeof(literal) - 1)
+
+static char *put_number(char *out, uint64_t number)
+{
+	char digits[20];
+	size_t count = 0;
+
+	do {
+		digits[sizeof digits - ++count] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	return put(out, digits + sizeof digits - count, count);
+}
+
+static size_t head_size(const struct lop_request *request)
+{
+	const struct response *response = &request->response;
+	size_t size = HEAD_FIXED;
+
+	for (unsigned i = 0; i < response->field_count; i++)
+		size += response->fields[i].name.length + response->fields[i].value.length + 4;
+	return size;
+}
+
+/* Renders the head into out, which holds head_size() bytes; *date is where the date stands. */
+static size_t render_head(const struct lop_request *request, const struct framing *framing,
+                          char *out, size_t *date)
+{
+	const struct response *response = &request->response;
+	const char *reason = status_reason(response->status);
+	char *p = out;
+
+	p = PUT(p, "HTTP/1.1 ");
+	p = put_number(p, (uint64_t)response->status);
+	*p++ = ' ';
+	p = put(p, reason, strlen(reason));
+	p = PUT(p, "\r\nServer: " SERVER "\r\nDate: ");
+	*date = (size_t)(p - out);
+	p = put(p, worker_date(request->worker), DATE_LENGTH);
+	p = PUT(p, "\r\n");
+	for (unsigned i = 0; i < response->field_count; i++) {
+		p = put(p, response->fields[i].name.data, response->fields[i].name.length);
+		p = PUT(p, ": ");
+		p = put(p, response->fields[i].value.data, response->fields[i].value.length);
+		p = PUT(p, "\r\n");
+	}
+	if (framing->length >= 0) {
+		p = PUT(p, "Content-Length: ");
+		p = put_number(p, (uint64_t)framing->length);
+		p = PUT(p, "\r\n");
+	}
+	if (framing->chunked)
+		p = PUT(p, "Transfer-Encoding: chunked\r\n");
+	if (framing->close)
+		p = PUT(p, "Connection: close\r\n");
+	else if (framing->keep_alive)
+		p = PUT(p, "Connection: keep-alive\r\n");
+	p = PUT(p, "\r\n");
+	return (size_t)(p - out);
+}
+
+static void count_queued(struct http1 *http1, size_t length)
+{
+	http1->bytes_queued += length;
+}
+
+int http1_queue_text(struct http1 *http1, const char *text, size_t length)
+{
+	struct output *output = conn_output(http1->conn);
+	size_t offset;
+	struct lop_memory *memory = worker_scratch(http1->worker, length, &offset);
+
+	if (output == NULL || memory == NULL)
+		return -ENOMEM;
+	if (output_room(output) == 0)
+		return -ENOBUFS;
+	memcpy(memory->data + offset, text, length);
+	worker_scratch_commit(http1->worker, length);
+	output_memory(output, memory, offset, length);
+	count_queued(http1, length);
+	return 0;
+}
+
+static bool has_body(int status)
+{
+	return status >= 200 && status != 204 && status != 304;
+}
+
+/* Decides how the response is framed, and whether the connection stays. */
+static struct framing choose_framing(struct http1 *http1)
+{
+	struct lop_request *request = http1->request;
+	const struct http1_head *head = &request->head;
+	const int status = request->response.status;
+	struct framing framing = { .length = response_length(request) };
+
+	if (request->response.close || http1->worker->draining || !http1_body_drainable(http1))
+		http1->close = true;
+	if (!http1_body_drainable(http1))
+		http1->linger = true;
+	if (!has_body(status)) {
+		framing.length = -1;
+	} else if (framing.length < 0) {
+		if (head->version >= 101)
+			framing.chunked = true;
+		else
+			http1->close = true;
+	}
+	framing.close = http1->close;
+	framing.keep_alive = !http1->close && head->version < 101;
+	http1->framed = framing.chunked && head->method != LOP_METHOD_HEAD;
+	return framing;
+}
+
+/* Makes the head of a response that comes again and again, once; later only its date changes.
+ * Returns false when it cannot be used this time. */
+static bool rendered_ready(struct http1 *http1, struct rendered *rendered)
+{
+	struct lop_request *request = http1->request;
+	struct lop_worker *worker = http1->worker;
+	const uint32_t own = 1 + (rendered->body_length > 0 && request->response.segment_count > 0);
+	char *body = rendered->memory->data + rendered->body_offset;
+
+	if (rendered->date_second == worker->date_second && rendered->head_length > 0)
+		return true;
+	/* Somebody is still sending this head: it must not change under them. */
+	if (rendered->memory->references > own)
+		return false;
+	if (rendered->head_length == 0) {
+		const struct framing framing = { .length = response_length(request) };
+		char head[1024];
+		size_t date;
+		size_t length;
+
+		if (head_size(request) > sizeof head)
+			return false;
+		length = render_head(request, &framing, head, &date);
+		if (length > rendered->body_offset)
+			return false;
+		memcpy(body - length, head, length);
+		rendered->head_length = (uint32_t)length;
+		rendered->date_offset = (uint32_t)(rendered->body_offset - length + date);
+	} else {
+		memcpy(rendered->memory->data + rendered->date_offset, worker_date(worker),
+		       DATE_LENGTH);
+	}
+	rendered->date_second = worker->date_second;
+	return true;
+}
+
+/* The whole answer as one piece of memory (and a file behind it), rendered before. Returns 1 when
+ * that was possible. */
+static int respond_rendered(struct http1 *http1, struct output *output)
+{
+	struct lop_request *request = http1->request;
+	struct rendered *rendered = request->response.rendered;
+	size_t length;
+
+	if (rendered == NULL || rendered->memory == NULL || request->head.version < 101 ||
+	    http1->close || http1->worker->draining || !http1->body_done)
+		return 0;
+	(void)worker_date(http1->worker);
+	if (!rendered_ready(http1, rendered))
+		return 0;
+	length = rendered->head_length;
+	request->head_sent = length;
+	if (request->head.method == LOP_METHOD_HEAD) {
+		response_clear_body(request);
+	} else if (rendered->body_length > 0) {
+		length += rendered->body_length;
+		response_clear_body(request);
+	}
+	output_memory(output, rendered->memory, rendered->body_offset - rendered->head_length,
+	              length);
+	count_queued(http1, length);
+	http1->framed = false;
+	return 1;
+}
+
+int http1_respond(struct http1 *http1)
+{
+	struct lop_request *request = http1->request;
+	struct output *output = conn_output(http1->conn);
+	struct framing framing;
+	struct lop_memory *memory;
+	size_t offset;
+	size_t length;
+	size_t date;
+
+	if (output == NULL)
+		return -ENOMEM;
+	if (output_room(output) == 0)
+		return -ENOBUFS;
+	request->start_mark = http1->bytes_queued;
+	if (respond_rendered(http1, output))
+		return 0;
+	framing = choose_framing(http1);
+	memory = worker_scratch(http1->worker, head_size(request), &offset);
+	if (memory == NULL)
+		return -ENOMEM;
+	length = render_head(request, &framing, memory->data + offset, &date);
+	worker_scratch_commit(http1->worker, length);
+	output_memory(output, memory, offset, length);
+	count_queued(http1, length);
+	request->head_sent = length;
+	if (request->head.method == LOP_METHOD_HEAD || !has_body(request->response.status))
+		response_clear_body(request);
+	return 0;
+}
+
+/* Writes size as hexadecimal digits and CRLF so that they end at `end`; returns where they begin. */
+static char *chunk_frame(char *end, size_t size)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	*--end = '\n';
+	*--end = '\r';
+	do {
+		*--end = digits[size & 15];
+		size >>= 4;
+	} while (size > 0);
+	return end;
+}
+
+/* Pulls the next bytes of the body into memory, with their chunk's frame around them. */
+static int queue_pulled(struct http1 *http1, struct output *output)
+{
+	struct lop_memory *memory = lop_memory_new(CHUNK_FRAME + CHUNK_MAX + 2);
+	char *data;
+	char *begin;
+	ssize_t count;
+
+	if (memory == NULL)
+		return -ENOMEM;
+	data = memory->data + CHUNK_FRAME;
+	begin = data;
+	count = lop_response_body_read(http1->request, data, CHUNK_MAX);
+	if (count > 0) {
+		size_t length = (size_t)count;
+
+		if (http1->framed) {
+			memcpy(data + count, "\r\n", 2);
+			begin = chunk_frame(data, (size_t)count);
+			length = (size_t)(data - begin) + (size_t)count + 2;
+		}
+		output_memory(output, memory, (size_t)(begin - memory->data), length);
+		count_queued(http1, length);
+	}
+	memory_release(&memory);
+	return count < 0 ? (int)count : 0;
+}
+
+int http1_queue_body(struct http1 *http1)
+{
+	struct lop_request *request = http1->request;
+	struct response *response = &request->response;
+	struct output *output = conn_output(http1->conn);
+
+	if (output == NULL)
+		return -ENOMEM;
+	while (response->segment_count > 0) {
+		struct body_segment *segment = &response->segments[0];
+		int result = 0;
+
+		/* A stream fills no more than what the transport takes. */
+		if (output_room(output) < 2 || (segment->kind == BODY_STREAM && output->count > 1))
+			return 0;
+		if (http1->framed || segment->kind == BODY_STREAM) {
+			result = queue_pulled(http1, output);
+			if (result < 0)
+				return result;
+			continue;
+		}
+		if (segment->kind == BODY_MEMORY)
+			output_memory(output, segment->source.memory, (size_t)segment->offset,
+			              (size_t)segment->length);
+		else
+			output_file(output, segment->source.file, segment->offset, segment->length);
+		count_queued(http1, (size_t)segment->length);
+		response_drop_first(request);
+	}
+	if (http1->framed) {
+		if (output_room(output) == 0)
+			return 0;
+		http1->framed = false;
+		return http1_queue_text(http1, "0\r\n\r\n", 5) < 0 ? -ENOMEM : 1;
+	}
+	return 1;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "memory.h"
+#include "output.h"
+
+#define MASK (OUTPUT_SEGMENTS - 1)
+/* One sendfile moves at most this much, so that a quantum larger than the socket's buffer does
+ * not make the kernel set up pages that nobody takes. */
+#define SENDFILE_MAX ((size_t)1024 * 1024)
+
+void output_init(struct output *output)
+{
+	output->first = 0;
+	output->count = 0;
+	output->bytes = 0;
+	output->sent = 0;
+}
+
+static void segment_release(struct segment *segment)
+{
+	memory_release(&segment->memory);
+	if (segment->file != NULL)
+		lop_file_release(&segment->file);
+}
+
+void output_clear(struct output *output)
+{
+	while (output->count > 0) {
+		segment_release(&output->segments[output->first]);
+		output->first = (output->first + 1) & MASK;
+		output->count--;
+	}
+	output->bytes = 0;
+}
+
+static struct segment *append(struct output *output, int64_t offset, int64_t length)
+{
+	assert(output->count < OUTPUT_SEGMENTS);
+
+	struct segment *segment = &output->segments[(output->first + output->count) & MASK];
+
+	output->count++;
+	output->bytes += length;
+	segment->offset = offset;
+	segment->length = length;
+	segment->memory = NULL;
+	segment->file = NULL;
+	return segment;
+}
+
+void output_memory(struct output *output, struct lop_memory *memory, size_t offset,
+                   size_t length)
+{
+	if (length > 0)
+		append(output, (int64_t)offset, (int64_t)length)->memory = memory_retain(memory);
+}
+
+void output_file(struct output *output, struct lop_file *file, int64_t offset, int64_t length)
+{
+	if (length > 0)
+		append(output, offset, length)->file = lop_file_retain(file);
+}
+
+static void consume(struct output *output, size_t taken)
+{
+	output->sent += taken;
+	output->bytes -= (int64_t)taken;
+	while (taken > 0) {
+		struct segment *segment = &output->segments[output->first];
+
+		if ((int64_t)taken < segment->length) {
+			segment->offset += (int64_t)taken;
+			segment->length -= (int64_t)taken;
+			return;
+		}
+		taken -= (size_t)segment->length;
+		segment_release(segment);
+		output->first = (output->first + 1) & MASK;
+		output->count--;
+	}
+}
+
+/* Sends the run of memory segments at the front. Memory is not cut at the quantum: it is bounded
+ * by what a request can queue, and a cut would cost a system call. */
+static ssize_t flush_memory(struct output *output, const struct lop_transport *transport,
+                            void *state, size_t *wanted)
+{
+	struct iovec vector[OUTPUT_SEGMENTS];
+	unsigned count = 0;
+
+	*wanted = 0;
+	while (count < output->count) {
+		struct segment *segment = &output->segments[(output->first + count) & MASK];
+
+		if (segment->memory == NULL)
+			break;
+		vector[count].iov_base = segment->memory->data + segment->offset;
+		vector[count].iov_len = (size_t)segment->length;
+		*wanted += (size_t)segment->length;
+		count++;
+	}
+	return transport->writev(state, vector, (int)count, count < output->count);
+}
+
+static ssize_t flush_file(struct output *output, const struct lop_transport *transport,
+                          void *state, size_t quantum)
+{
+	struct segment *segment = &output->segments[output->first];
+	size_t length = quantum < SENDFILE_MAX ? quantum : SENDFILE_MAX;
+
+	if ((int64_t)length > segment->length)
+		length = (size_t)segment->length;
+
+	ssize_t sent = transport->sendfile(state, lop_file_descriptor(segment->file),
+	                                   (off_t)segment->offset, length, output->count > 1);
+
+	return sent == 0 ? -ENODATA : sent;
+}
+
+int output_flush(struct output *output, const struct lop_transport *transport, void *state,
+                 size_t quantum)
+{
+	while (output->count > 0) {
+		size_t wanted;
+		ssize_t sent;
+
+		if (output->segments[output->first].memory != NULL) {
+			sent = flush_memory(output, transport, state, &wanted);
+			/* A stream socket that takes less than it was given is full. */
+			if (sent >= 0 && (size_t)sent < wanted) {
+				consume(output, (size_t)sent);
+				return LOP_WANT_WRITE;
+			}
+		} else {
+			if (quantum == 0)
+				return 0;
+			sent = flush_file(output, transport, state, quantum);
+		}
+		if (sent < 0)
+			return (int)sent;
+		consume(output, (size_t)sent);
+		quantum -= (size_t)sent < quantum ? (size_t)sent : quantum;
+	}
+	return 1;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include <lophttpd/connection.h>
+
+#include "conn.h"
+#include "request.h"
+#include "target.h"
+#include "worker_private.h"
+
+struct lop_request *request_new(struct lop_connection *connection)
+{
+	struct lop_worker *worker = connection->worker;
+	struct lop_request *request = pool_get(&worker->requests);
+
+	if (request == NULL)
+		return NULL;
+	/* Everything up to the head; the head is filled by the parser, the arena's block by use. */
+	memset(request, 0, offsetof(struct lop_request, head));
+	request->magic = REQUEST_MAGIC;
+	request->connection = connection;
+	request->worker = worker;
+	request->root = lop_root_retain(worker->core->root);
+	request->body_limit = worker->settings->max_body_size;
+	request->started = worker->now;
+	request->started_wall = worker->wall;
+	request->fallback = 404;
+	list_init(&request->node);
+	request->response.status = 200;
+	request->response.segments = request->response.first_segments;
+	request->response.segment_size = 2;
+	arena_init(&request->arena, request->first, sizeof request->first, REQUEST_LIMIT);
+	return request;
+}
+
+void request_discard(struct lop_request **pointer)
+{
+	struct lop_request *request = *pointer;
+
+	*pointer = NULL;
+	assert(request->magic == REQUEST_MAGIC);
+	response_clear_body(request);
+	if (request->content_release != NULL)
+		request->content_release(request->content);
+	lop_root_release(&request->root);
+	arena_fini(&request->arena);
+	list_remove(&request->node);
+	request->magic = 0;
+	pool_put(&request->worker->requests, request);
+}
+
+static struct lop_str text_at(const struct lop_request *request, uint32_t offset, uint32_t length)
+{
+	if (request->base == NULL || length == 0)
+		return (struct lop_str){ NULL, 0 };
+	return (struct lop_str){ request->base + offset, length };
+}
+
+static void write_log(struct lop_request *request)
+{
+	struct lop_worker *worker = request->worker;
+	struct lop_connection *connection = request->connection;
+	const struct http1_head *head = &request->head;
+	const bool sent = request->head_sent > 0;
+
+	if (worker->log.provider == NULL)
+		return;
+
+	const struct lop_log_record record = {
+		.size = sizeof record,
+		.status = sent ? (uint16_t)request->response.status : 0,
+		.protocol = head->version,
+		.time_ns = request->started_wall,
+		.duration_ns = worker->now - request->started,
+		.bytes_sent = request->head_sent + request->body_sent,
+		.body_bytes_sent = request->body_sent,
+		.bytes_received = head->length + (uint64_t)request->body_taken,
+		.connection = connection->number,
+		.request = request->number,
+		.remote_port = connection->remote_port,
+		.local_port = lop_connection_local_port(connection),
+		.remote_address = lop_connection_remote_address(connection),
+		.local_address = worker->log.needs_local
+		                         ? lop_connection_local_address(connection)
+		                         : (struct lop_str){ NULL, 0 },
+		.method = text_at(request, head->method_offset, head->method_length),
+		.target = text_at(request, head->target, head->target_length),
+		.host = request->host,
+		.user = request->user,
+		.referer = request_known(request, HTTP1_REFERER),
+		.user_agent = request_known(request, HTTP1_USER_AGENT),
+	};
+
+	worker_log(worker, &record);
+}
+
+void request_end(struct lop_request **pointer)
+{
+	struct lop_request *request = *pointer;
+	const struct hooks *hooks = &request->worker->hooks;
+
+	request->phase = LOP_PHASE_DONE;
+	for (size_t i = 0; i < hooks->count[LOP_PHASE_DONE]; i++) {
+		const struct hook *hook = &hooks->items[LOP_PHASE_DONE][i];
+
+		(void)hook->run(hook->state, request);
+	}
+	write_log(request);
+	request_discard(pointer);
+}
+
+int request_prepare(struct lop_request *request)
+{
+	const struct http1_head *head = &request->head;
+	struct target target;
+	char *path = arena_alloc(&request->arena, head->target_length + 2);
+	int status;
+
+	if (path == NULL)
+		return -500;
+	status = target_parse(head->method, request->base + head->target, head->target_length, path,
+	                      &target);
+	if (status < 0)
+		return status;
+	request->path = target.path;
+	request->query = target.query;
+	request->host = target.authority.data != NULL ? target.authority
+	                                              : request_known(request, HTTP1_HOST);
+	return 0;
+}
+
+/* One phase. Returns LOP_DONE when it is over, LOP_AGAIN, or a status. */
+static int run_phase(struct lop_request *request)
+{
+	const struct hooks *hooks = &request->worker->hooks;
+
+	while (request->hook < hooks->count[request->phase]) {
+		const struct hook *hook = &hooks->items[request->phase][request->hook];
+		int result = hook->run(hook->state, request);
+
+		if (result == LOP_AGAIN)
+			return LOP_AGAIN;
+		if (result < 0)
+			return 500;
+		if (result >= 300)
+			return result;
+		if (result == LOP_DONE && request->phase != LOP_PHASE_RESPONSE) {
+			request->answered |= request->phase == LOP_PHASE_CONTENT;
+			break;
+		}
+		request->hook++;
+	}
+	request->hook = 0;
+	return LOP_DONE;
+}
+
+int request_run(struct lop_request *request)
+{
+	if (request->phase == 0)
+		request->phase = LOP_PHASE_ROUTE;
+	request->waiting = false;
+	while (request->phase <= LOP_PHASE_RESPONSE) {
+		int result = run_phase(request);
+
+		if (result == LOP_AGAIN) {
+			request->waiting = true;
+			return LOP_AGAIN;
+		}
+		if (result >= 300 && request->phase < LOP_PHASE_RESPONSE) {
+			request_fail(request, result);
+			request->phase = LOP_PHASE_RESPONSE;
+			request->hook = 0;
+			continue;
+		}
+		if (request->phase == LOP_PHASE_CONTENT && !request->answered)
+			request_fail(request, request->fallback);
+		request->phase++;
+	}
+	return LOP_DONE;
+}
+
+void request_fail(struct lop_request *request, int status)
+{
+	struct lop_memory *page;
+
+	response_clear_body(request);
+	request->response.rendered = NULL;
+	request->response.status = status;
+	request->answered = true;
+	if (status == 503)
+		(void)lop_response_set_field(request, "Retry-After", STR("1"));
+	page = error_page(&request->worker->errors, status);
+	if (page == NULL)
+		return;
+	(void)lop_response_set_field(request, "Content-Type", STR("text/html; charset=utf-8"));
+	(void)lop_response_set_field(request, "X-Content-Type-Options", STR("nosniff"));
+	(void)lop_response_body_memory(request, page, 0, lop_memory_size(page));
+}
+
+static void rebase(struct lop_str *view, const char *old, size_t length, const char *new)
+{
+	if (view->data != NULL && view->data >= old && view->data <= old + length)
+		view->data = new + (view->data - old);
+}
+
+int request_detach(struct lop_request *request)
+{
+	const char *old = request->base;
+	const size_t length = request->head.length;
+	char *copy;
+
+	if (request->detached || old == NULL || length == 0)
+		return 0;
+	copy = arena_alloc(&request->arena, length);
+	if (copy == NULL)
+		return -ENOMEM;
+	memcpy(copy, old, length);
+	request->base = copy;
+	request->detached = true;
+	rebase(&request->query, old, length, copy);
+	rebase(&request->host, old, length, copy);
+	return 0;
+}

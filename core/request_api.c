@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Requests as hooks and protocols see them: <lophttpd/request.h>, <lophttpd/protocol.h>.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include <lophttpd/connection.h>
+
+#include "conn.h"
+#include "request.h"
+#include "target.h"
+#include "worker_private.h"
+
+enum lop_method lop_request_method(const struct lop_request *request)
+{
+	return request->head.method;
+}
+
+struct lop_str lop_request_method_name(const struct lop_request *request)
+{
+	return (struct lop_str){ request->base + request->head.method_offset,
+		                 request->head.method_length };
+}
+
+int lop_request_version(const struct lop_request *request)
+{
+	return request->head.version;
+}
+
+struct lop_str lop_request_target(const struct lop_request *request)
+{
+	return (struct lop_str){ request->base + request->head.target,
+		                 request->head.target_length };
+}
+
+struct lop_str lop_request_path(const struct lop_request *request)
+{
+	return request->path;
+}
+
+struct lop_str lop_request_query(const struct lop_request *request)
+{
+	return request->query;
+}
+
+struct lop_str lop_request_host(const struct lop_request *request)
+{
+	return request->host;
+}
+
+const char *lop_request_scheme(const struct lop_request *request)
+{
+	return lop_connection_secure(request->connection) ? "https" : "http";
+}
+
+int lop_request_field_at(const struct lop_request *request, size_t index, struct lop_str *name,
+                         struct lop_str *value)
+{
+	if (index >= request->head.field_count)
+		return 0;
+
+	const struct http1_field *field = &request->head.fields[index];
+
+	*name = (struct lop_str){ request->base + field->name, field->name_length };
+	*value = (struct lop_str){ request->base + field->value, field->value_length };
+	return 1;
+}
+
+struct lop_str lop_request_field(const struct lop_request *request, const char *name)
+{
+	const size_t length = strlen(name);
+	struct lop_str found;
+	struct lop_str value;
+
+	for (size_t i = 0; lop_request_field_at(request, i, &found, &value); i++) {
+		if (found.length == length && strncasecmp(found.data, name, length) == 0)
+			return value;
+	}
+	return (struct lop_str){ NULL, 0 };
+}
+
+struct lop_connection *lop_request_connection(const struct lop_request *request)
+{
+	return request->connection;
+}
+
+struct lop_worker *lop_request_worker(const struct lop_request *request)
+{
+	return request->worker;
+}
+
+struct lop_root *lop_request_root(const struct lop_request *request)
+{
+	return request->root;
+}
+
+void lop_request_set_root(struct lop_request *request, struct lop_root *root)
+{
+	struct lop_root *old = request->root;
+
+	request->root = lop_root_retain(root);
+	lop_root_release(&old);
+}
+
+int lop_request_set_path(struct lop_request *request, struct lop_str path)
+{
+	struct lop_str copy;
+
+	if (path.length == 0 || path.data[0] != '/')
+		return -EINVAL;
+	copy = arena_copy(&request->arena, path);
+	if (copy.data == NULL)
+		return -ENOMEM;
+	request->path = copy;
+	return 0;
+}
+
+int lop_request_set_user(struct lop_request *request, struct lop_str user)
+{
+	struct lop_str copy = arena_copy(&request->arena, user);
+
+	if (copy.data == NULL)
+		return -ENOMEM;
+	request->user = copy;
+	return 0;
+}
+
+void *lop_request_alloc(struct lop_request *request, size_t size)
+{
+	return arena_alloc(&request->arena, size);
+}
+
+struct lop_str lop_request_copy(struct lop_request *request, struct lop_str text)
+{
+	return arena_copy(&request->arena, text);
+}
+
+int lop_request_set_state(struct lop_request *request, const void *key, void *value)
+{
+	for (unsigned i = 0; i < request->state_count; i++) {
+		if (request->states[i].key == key) {
+			request->states[i].value = value;
+			return 0;
+		}
+	}
+	if (request->state_count == REQUEST_STATES)
+		return -ENOSPC;
+	request->states[request->state_count].key = key;
+	request->states[request->state_count].value = value;
+	request->state_count++;
+	return 0;
+}
+
+void *lop_request_state(const struct lop_request *request, const void *key)
+{
+	for (unsigned i = 0; i < request->state_count; i++) {
+		if (request->states[i].key == key)
+			return request->states[i].value;
+	}
+	return NULL;
+}
+
+int64_t lop_request_body_length(const struct lop_request *request)
+{
+	return request->body_length;
+}
+
+ssize_t lop_request_body_read(struct lop_request *request, void *buffer, size_t size)
+{
+	ssize_t count;
+
+	if (request->body_read == NULL || request->body_length == 0)
+		return 0;
+	if (request->body_limit >= 0 && request->body_length > request->body_limit)
+		return -EMSGSIZE;
+	count = request->body_read(request->body_context, buffer, size);
+	if (count > 0) {
+		request->body_taken += count;
+		if (request->body_limit >= 0 && request->body_taken > request->body_limit)
+			return -EMSGSIZE;
+	}
+	return count;
+}
+
+void lop_request_body_limit(struct lop_request *request, int64_t bytes)
+{
+	request->body_limit = bytes;
+}
+
+void lop_request_wake(struct lop_request *request)
+{
+	struct lop_connection *connection = request->connection;
+
+	if (connection->protocol->woken != NULL)
+		connection->protocol->woken(connection->protocol_state, request);
+	conn_wake(connection);
+}
+
+/* For protocols other than the core's own. */
+
+struct lop_request *lop_request_new(struct lop_connection *connection)
+{
+	struct lop_request *request = request_new(connection);
+
+	if (request != NULL)
+		memset(&request->head, 0, offsetof(struct http1_head, fields));
+	return request;
+}
+
+int lop_request_start(struct lop_request *request, int version, struct lop_str method,
+                      struct lop_str target)
+{
+	const struct http1_limits *limits = &request->worker->limits;
+	struct http1_head *head = &request->head;
+	char *text;
+
+	if (target.length > limits->target)
+		return 414;
+	/* One block for everything that comes, so that views stay offsets from one base. */
+	if (method.length > 64 || target.length + method.length > limits->head)
+		return 431;
+	text = arena_alloc(&request->arena, limits->head);
+	if (text == NULL)
+		return 500;
+	memcpy(text, method.data, method.length);
+	memcpy(text + method.length, target.data, target.length);
+	request->base = text;
+	request->detached = true;
+	request->number = ++request->connection->requests;
+	head->method = http1_method(method.data, method.length);
+	head->method_length = (uint32_t)method.length;
+	head->target = (uint32_t)method.length;
+	head->target_length = (uint32_t)target.length;
+	head->length = (uint32_t)(method.length + target.length);
+	head->version = (uint16_t)version;
+	head->content_length = -1;
+	return -request_prepare(request);
+}
+
+int lop_request_add_field(struct lop_request *request, struct lop_str name, struct lop_str value)
+{
+	const struct http1_limits *limits = &request->worker->limits;
+	struct http1_head *head = &request->head;
+	char *text = (char *)(uintptr_t)request->base;
+	enum http1_known known;
+
+	if (head->field_count >= limits->fields ||
+	    name.length + value.length > limits->head - head->length)
+		return 431;
+
+	struct http1_field *field = &head->fields[head->field_count++];
+
+	field->name = head->length;
+	field->name_length = (uint32_t)name.length;
+	field->value = field->name + field->name_length;
+	field->value_length = (uint32_t)value.length;
+	memcpy(text + field->name, name.data, name.length);
+	memcpy(text + field->value, value.data, value.length);
+	head->length += field->name_length + field->value_length;
+	known = http1_known(name.data, name.length);
+	if (known < HTTP1_KNOWN_COUNT && head->known[known] == 0)
+		head->known[known] = (uint8_t)head->field_count;
+	if (known == HTTP1_HOST && request->host.data == NULL)
+		request->host = (struct lop_str){ text + field->value, field->value_length };
+	return 0;
+}
+
+void lop_request_set_body(struct lop_request *request, int64_t length, lop_body_read_f *read,
+                          void *context)
+{
+	request->body_length = length;
+	request->body_read = read;
+	request->body_context = context;
+}
+
+int lop_request_run(struct lop_request *request)
+{
+	return request_run(request);
+}
+
+void lop_request_sent(struct lop_request *request, uint64_t head_bytes, uint64_t body_bytes)
+{
+	request->head_sent += head_bytes;
+	request->body_sent += body_bytes;
+}
+
+void lop_request_end(struct lop_request **request)
+{
+	request_end(request);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "sched.h"
+
+void sched_init(struct sched *sched)
+{
+	list_init(&sched->fresh);
+	list_init(&sched->bulk);
+	sched->bulk_count = 0;
+}
+
+void sched_entry_init(struct sched_entry *entry, sched_run_f *run)
+{
+	list_init(&entry->node);
+	entry->run = run;
+	entry->queued = false;
+	entry->class = SCHED_FRESH;
+}
+
+void sched_push(struct sched *sched, struct sched_entry *entry, enum sched_class class)
+{
+	if (entry->queued)
+		return;
+	entry->queued = true;
+	entry->class = (uint8_t)class;
+	if (class == SCHED_FRESH) {
+		list_append(&sched->fresh, &entry->node);
+	} else {
+		list_append(&sched->bulk, &entry->node);
+		sched->bulk_count++;
+	}
+}
+
+void sched_remove(struct sched *sched, struct sched_entry *entry)
+{
+	if (!entry->queued)
+		return;
+	list_remove(&entry->node);
+	entry->queued = false;
+	if (entry->class == SCHED_BULK)
+		sched->bulk_count--;
+}
+
+size_t sched_quantum(const struct sched *sched)
+{
+	size_t share = sched->bulk_count > 1 ? SCHED_QUANTUM_MAX * 4 / sched->bulk_count
+	                                     : SCHED_QUANTUM_MAX;
+
+	if (share > SCHED_QUANTUM_MAX)
+		return SCHED_QUANTUM_MAX;
+	return share < SCHED_QUANTUM_MIN ? SCHED_QUANTUM_MIN : share;
+}
+
+void sched_turn(struct sched *sched)
+{
+	struct list turn;
+
+	list_init(&turn);
+	list_splice(&turn, &sched->fresh);
+	while (!list_empty(&turn)) {
+		struct sched_entry *entry = CONTAINER(turn.next, struct sched_entry, node);
+
+		sched_remove(sched, entry);
+		entry->run(entry, SCHED_QUANTUM_MIN);
+	}
+
+	size_t left = SCHED_TURN_BYTES;
+	size_t quantum = sched_quantum(sched);
+
+	for (size_t count = sched->bulk_count; count > 0 && left > 0; count--) {
+		struct sched_entry *entry;
+
+		if (list_empty(&sched->bulk))
+			break;
+		entry = CONTAINER(sched->bulk.next, struct sched_entry, node);
+		sched_remove(sched, entry);
+		entry->run(entry, quantum);
+		left -= quantum < left ? quantum : left;
+	}
+}
