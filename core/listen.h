@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Listening sockets: made once, before privileges go, one SO_REUSEPORT socket a worker (where the
+ * kernel balances them; else one shared), kept open by the master so that a worker that is replaced
+ * loses no connection. They may also be inherited: from systemd, or from the binary that this one
+ * replaces.
+ */
+#ifndef LISTEN_H
+#define LISTEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "address.h"
+
+struct lop_core;
+
+struct listener {
+	struct address address; /* as bound, port filled in */
+	char *transport;        /* name, "plain" when none was given */
+	int *sockets;           /* non-blocking, close-on-exec; -1: not of this process */
+	size_t count;           /* sockets: as many as workers, or fewer that are shared */
+	bool v6only;
+	bool unlink;            /* a UNIX path that this process made */
+	bool from_manager;      /* systemd made it */
+	bool surplus;           /* sockets of the listener before it, inherited beyond the number of
+	                         * workers; their queues must not be lost */
+};
+
+/* A socket that stood before this program started. */
+struct inherited {
+	struct address address;
+	char *transport; /* NULL: not said */
+	int descriptor;  /* -1: a listener has it now */
+	bool from_manager;
+};
+
+struct listeners {
+	struct listener *items;
+	size_t count;
+	struct inherited *inherited;
+	size_t inherited_count;
+};
+
+/* Makes the list from the settings, without a socket yet. Returns 0, or -EINVAL (wrong usage) or
+ * another negative errno after a message. */
+int listeners_configure(struct lop_core *core);
+/* Takes over a listening socket; not one of a stream: -EINVAL. It is closed then. */
+int listeners_inherit(struct lop_core *core, int descriptor, const char *transport,
+                      bool from_manager);
+/* Binds all (TCP_NODELAY is set on the listeners: accepted sockets inherit it). Prints a message and
+ * returns a negative errno on failure. */
+int listeners_open(struct lop_core *core, int workers);
+/* Closes the sockets of all workers but this. */
+void listeners_keep(struct lop_core *core, int worker);
+/* One line each on standard error: "lhttpd: listening on http://127.0.0.1:8080/". */
+void listeners_announce(struct lop_core *core);
+/* Closes them, and unlinks the UNIX paths made here. Twice is no error. */
+void listeners_close(struct lop_core *core);
+/* After listeners_close(). */
+void listeners_free(struct lop_core *core);
+
+/* The socket that a worker accepts from. */
+static inline int listener_socket(const struct listener *listener, int worker)
+{
+	return listener->sockets[(size_t)worker % listener->count];
+}
+
+/* listen_socket.c: makes a socket that listens on the address and fills the port that the kernel
+ * picked in. Returns it, or a negative errno. */
+int listen_socket(struct address *address, bool v6only);
+/* Whether somebody else has the address: sockets that share a port would not notice. 0 or a
+ * negative errno. A UNIX path that nobody listens on any more is removed. */
+int listen_probe(const struct address *address, bool v6only);
+/* What is set on a listening socket, inherited ones too. */
+int listen_prepare(int descriptor, int family);
+/* Whether the kernel spreads connections over the sockets of one address. */
+bool listen_balanced(int family);
+
+#endif

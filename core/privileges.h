@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Giving up root. The user is looked up at the start, while its databases are in reach; the drop is
+ * made in each worker after its fork: chroot to the web root, groups, user, and a check that there
+ * is no way back. Any failure ends the start. An ordinary user keeps its identity and has no chroot.
+ */
+#ifndef PRIVILEGES_H
+#define PRIVILEGES_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct lop_core;
+
+struct privileges {
+	bool root;    /* started by root: uid and the rest are set */
+	char *user;   /* name for messages */
+	uid_t uid;
+	gid_t gid;
+	gid_t *groups;
+	int group_count;
+};
+
+/* Looks the user up. Returns 0, or a negative errno after a message. */
+int privileges_prepare(struct lop_core *core);
+
+/* Raises the limit of open files to what connections and cache need; where that cannot be, says so
+ * and lowers both to what fits. */
+void privileges_limits(struct lop_core *core);
+
+/* The drop, in this process. Returns 0, or a negative errno after a message. */
+int privileges_drop(struct lop_core *core);
+
+void privileges_free(struct privileges *privileges);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "serve.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <lophttpd/message.h>
+#include <lophttpd/sandbox.h>
+
+#include "core.h"
+#include "landlock.h"
+#include "signals.h"
+#include "systemd.h"
+#include "worker.h"
+
+static int enter_sandbox(struct lop_core *core)
+{
+	const struct lop_sandbox_enter how = {
+		.size = sizeof(how),
+		.chrooted = core->chrooted,
+		.needs = modules_needs(&core->modules),
+		.roots = &core->root->descriptor,
+		.root_count = 1,
+	};
+
+	for (size_t i = 0; i < core->modules.count; i++) {
+		const struct loaded_module *loaded = &core->modules.items[i];
+		const struct lop_sandbox *sandbox = loaded->module->sandbox;
+		int result = sandbox == NULL ? 0 : sandbox->enter(loaded->state, &how);
+
+		if (result < 0) {
+			lop_core_message(core, LOP_LOG_ERROR, "the sandbox '%s' does not close: %s",
+			                 sandbox->name, strerror(-result));
+			return result;
+		}
+	}
+	return 0;
+}
+
+/* The way from root to a process that may do only what its modules declared. */
+static int close_doors(struct lop_core *core, bool alone)
+{
+	int result = privileges_drop(core);
+
+	if (result == 0)
+		result = modules_stage(core, LOP_STAGE_UNPRIVILEGED, NULL);
+	if (result == 0)
+		result = landlock_enter(core, alone);
+	if (result == 0)
+		result = enter_sandbox(core);
+	return result;
+}
+
+static int serve(struct worker_start *start, void (*ready)(struct lop_core *core))
+{
+	struct lop_core *core = start->core;
+
+	start->signals = signals_open();
+	if (start->signals < 0) {
+		lop_core_message(core, LOP_LOG_ERROR, "cannot watch for signals: %s",
+		                 strerror(-start->signals));
+		return 1;
+	}
+	if (close_doors(core, start->control < 0) < 0)
+		return 1;
+	return worker_run(start, ready);
+}
+
+int serve_alone(struct lop_core *core)
+{
+	struct worker_start start = { .core = core, .log = -1, .control = -1 };
+	const struct privileges *to = &core->privileges;
+
+	if (!core->log.none) {
+		start.log = log_target_open(&core->log, 0, to->root ? to->uid : (uid_t)-1,
+		                            to->root ? to->gid : (gid_t)-1);
+		if (start.log < 0) {
+			lop_core_message(core, LOP_LOG_ERROR,
+			                 "cannot open the log %s: %s; name another with -o, or say -q",
+			                 core->log.path, strerror(-start.log));
+			return 1;
+		}
+	}
+	return serve(&start, serve_ready);
+}
+
+int serve_worker(struct lop_core *core, int index, int log, int control)
+{
+	struct worker_start start = { .core = core, .index = index, .log = log,
+		                      .control = control };
+
+	return serve(&start, daemon_hide);
+}
+
+void serve_ready(struct lop_core *core)
+{
+	listeners_announce(core);
+	upgrade_ready(core);
+	systemd_ready(core);
+	daemon_ready(core);
+}
