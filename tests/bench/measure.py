@@ -1,0 +1,425 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Runs one server under one workload and measures it.
+
+CPU time is the scheduler's own account of every thread of the server's process tree
+(/proc/PID/task/TID/schedstat, nanoseconds), taken around the load: it leaves out what other
+programs on the machine do, which the rate does not.
+"""
+
+import contextlib
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from servers import Setup
+from workloads import BIG, ZIPF_FILES, zipf_path
+
+READY_SECONDS = 5.0
+STOP_SECONDS = 3.0
+WARM_SECONDS = 0.15
+STARTS = 20
+PROBE_CONNECTIONS = 32
+PROBE_PAUSE_US = 1000
+FEWEST_CONNECTIONS = 4096
+SPARE_CONNECTIONS = 1024
+# The share of the descriptor limit that may become idle connections: what the server needs
+# beside them, and lighttpd's own rule (connections at most half of its descriptors).
+DESCRIPTOR_SHARE = {"lighttpd": 0.45}
+DESCRIPTOR_SHARE_ELSE = 0.9
+
+
+class Failure(Exception):
+    """A measurement that is worth nothing; the message says why."""
+
+
+def process_tree(pid):
+    """The process and its descendants."""
+    children = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, IndexError, ValueError):
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+            children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    tree = [pid]
+    for member in tree:
+        tree.extend(children.get(member, ()))
+    return tree
+
+
+def cpu_ns(pids):
+    total = 0
+    for pid in pids:
+        for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+            with contextlib.suppress(OSError):
+                total += int(path.read_text().split()[0])
+    return total
+
+
+def memory_kib(pids):
+    """PSS of the tree: private pages plus its share of those it shares; RSS if that is denied."""
+    total = 0
+    for pid in pids:
+        try:
+            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            total += int(re.search(r"^Pss:\s+(\d+)", text, re.M).group(1))
+        except (OSError, AttributeError):
+            with contextlib.suppress(OSError):
+                pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+                total += pages * resource.getpagesize() // 1024
+    return total
+
+
+def set_niceness(value):
+    """For this process, and for its session where the kernel schedules sessions as groups."""
+    if value:
+        with contextlib.suppress(OSError):
+            os.nice(value)
+            Path("/proc/self/autogroup").write_text(str(value))
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def fetch(port, path, header=""):
+    """One request on its own connection: the status, the head, and the size of the body."""
+    extra = header + "\r\n" if header else ""
+    with socket.create_connection(("127.0.0.1", port), timeout=READY_SECONDS) as conn:
+        conn.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{extra}\r\n".encode())
+        data = b""
+        while b"\r\n\r\n" not in data:
+            piece = conn.recv(65536)
+            if not piece:
+                raise Failure(f"closed before the end of the head: {data[:60]!r}")
+            data += piece
+        head, body = data.split(b"\r\n\r\n", 1)
+        length = re.search(rb"\r\ncontent-length: *(\d+)", head, re.I)
+        wanted, size = int(length.group(1)) if length else 0, len(body)
+        while size < wanted:
+            count = len(conn.recv(1 << 20))
+            if count == 0:
+                raise Failure(f"closed after {size} of {wanted} bytes")
+            size += count
+    return int(head.split()[1]), head.decode("latin-1"), size
+
+
+class Bench:
+    """What all measurements share: cores, programs, the served tree, the running children."""
+
+    def __init__(self, work, programs, servers, options):
+        self.work = work
+        self.root = work / "root"
+        self.programs = programs
+        self.servers = servers
+        self.server_cpu = options.server_cpu
+        self.client_cpu = options.client_cpu
+        self.seconds = options.duration
+        self.nice = options.nice
+        self.children = []
+
+    # Children ----------------------------------------------------------------------------
+
+    def spawn(self, command, cpu, realtime=False, **how):
+        def prepare():
+            os.sched_setaffinity(0, {cpu})
+            set_niceness(self.nice)
+            if realtime:
+                with contextlib.suppress(OSError):
+                    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+
+        # A session of its own: Ctrl-C reaches this script only, which then stops its children.
+        child = subprocess.Popen(command, preexec_fn=prepare, start_new_session=True, **how)
+        self.children.append(child)
+        return child
+
+    def stop(self, child, sign=signal.SIGTERM):
+        pids = process_tree(child.pid) if child.poll() is None else []
+        if pids:
+            child.send_signal(sign)
+        try:
+            child.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            child.wait()
+        for pipe in (child.stdin, child.stdout, child.stderr):
+            if pipe:
+                pipe.close()
+        if child in self.children:
+            self.children.remove(child)
+
+    def stop_all(self):
+        for child in list(self.children):
+            self.stop(child)
+
+    def client(self, program, *arguments, realtime=False, **how):
+        command = [program if "/" in program else str(self.programs / program), *arguments]
+        return self.spawn(command, self.client_cpu, realtime=realtime, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, **how)
+
+    def result(self, child, patience):
+        """Waits for a client and returns its JSON line."""
+        try:
+            out, err = child.communicate(timeout=patience)
+        except subprocess.TimeoutExpired:
+            raise Failure("the client did not end") from None
+        finally:
+            self.stop(child)
+        if child.returncode != 0:
+            raise Failure(f"the client failed: {err.strip() or out.strip()}")
+        line = next((l for l in out.splitlines() if l.startswith(("@@ ", "{"))), None)
+        if line is None:
+            raise Failure(f"no result from the client: {out.strip()}")
+        return json.loads(line.removeprefix("@@ "))
+
+    # Servers -----------------------------------------------------------------------------
+
+    def setup(self, workload, folder):
+        arguments = ["-S", workload.floor_status]
+        if workload.bulk:
+            arguments += ["-f", str(self.root / workload.path[1:])]
+        else:
+            arguments += ["-s", str(max(workload.floor_body, 0))]
+        if workload.close:
+            arguments.append("-c")
+        folder.chmod(0o755)
+        if os.geteuid() == 0:       # lighttpd opens its logs when it is no longer root
+            with contextlib.suppress(LookupError):
+                shutil.chown(folder, "www-data", "www-data")
+        limit = int(resource.getrlimit(resource.RLIMIT_NOFILE)[0] * 0.95)
+        wanted = max(FEWEST_CONNECTIONS, workload.connections + SPARE_CONNECTIONS)
+        return Setup(root=self.root, folder=folder, port=free_port(), log=workload.log,
+                     latency=workload.kind == "fair", connections=min(limit, wanted),
+                     floor=arguments)
+
+    @contextlib.contextmanager
+    def running(self, name, workload):
+        """A server, ready to answer: (port, pids of its tree)."""
+        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.work))
+        setup = self.setup(workload, folder)
+        command = self.servers.command(name, setup)
+        with open(folder / "stderr", "wb") as errors:
+            child = self.spawn(command, self.server_cpu, stdin=subprocess.DEVNULL,
+                               stdout=errors, stderr=errors, cwd="/")
+        try:
+            self.await_ready(child, setup.port, folder)
+            yield setup.port, process_tree(child.pid)
+        finally:
+            self.stop(child)
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def await_ready(self, child, port, folder):
+        until = time.monotonic() + READY_SECONDS
+        while time.monotonic() < until:
+            if child.poll() is not None:
+                break
+            with contextlib.suppress(OSError, Failure):
+                fetch(port, "/1k.html", "Connection: close")
+                return
+            time.sleep(0.005)
+        said = (folder / "stderr").read_text(errors="replace").strip().splitlines()[-1:]
+        raise Failure(f"did not start: {said[0] if said else 'no message'}")
+
+    # Measurements ------------------------------------------------------------------------
+
+    def check(self, port, workload, header):
+        """A wrong answer is fast as well: no measurement without a look at one."""
+        status, head, size = fetch(port, workload.path, header)
+        if status != workload.status:
+            raise Failure(f"answers {status}, not {workload.status}")
+        if workload.name == "ranges" and "floor" not in head and "multipart" not in head.lower():
+            raise Failure("206 that is not multipart")
+        return size
+
+    def request_header(self, port, workload):
+        if not workload.conditional:
+            return workload.header
+        head = fetch(port, workload.path)[1]
+        tag = re.search(r"^etag: *(.+?)\r?$", head, re.I | re.M)
+        if not tag:
+            raise Failure("no ETag to ask with")
+        return f"If-None-Match: {tag.group(1)}"
+
+    def warm(self, port, workload):
+        if workload.script[0] == "zipf":
+            self.ask_every_file(port)
+        path = workload.path if workload.status == 200 else "/1k.html"
+        self.result(self.client("load", "-p", str(port), "-d", str(WARM_SECONDS), "-c", "16",
+                                path), WARM_SECONDS + READY_SECONDS)
+
+    @staticmethod
+    def ask_every_file(port):
+        for first in range(1, ZIPF_FILES + 1, 50):
+            batch = "".join(
+                f"GET {zipf_path(rank)} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+                f"{'Connection: close' + chr(13) + chr(10) if rank == first + 49 else ''}\r\n"
+                for rank in range(first, first + 50))
+            with socket.create_connection(("127.0.0.1", port), timeout=READY_SECONDS) as conn:
+                conn.sendall(batch.encode())
+                # The floor does not close: its answers are constant, so nothing is to warm.
+                conn.settimeout(0.05 if first == 1 else READY_SECONDS)
+                try:
+                    while conn.recv(1 << 20):
+                        pass
+                except TimeoutError:
+                    return
+
+    def start_load(self, port, workload, header):
+        url = f"http://127.0.0.1:{port}{workload.path}"
+        if workload.kind == "load":
+            return self.client("load", "-p", str(port), "-d", str(self.seconds), "-c",
+                               str(workload.connections), workload.path)
+        seconds = str(max(1, round(self.seconds)))
+        command = ["-t", "1", "-c", str(workload.connections), "-d", seconds + "s", "--timeout",
+                   "5s", "-s", str(Path(__file__).with_name("wrk.lua"))]
+        if header:
+            command += ["-H", header]
+        return self.client(shutil.which("wrk"), *command, url, "--", *workload.script)
+
+    def loaded(self, port, pids, start, seconds):
+        """Runs a load with the CPU account around it: its result and the server's figures."""
+        before, began = cpu_ns(pids), time.monotonic()
+        child = start()
+        time.sleep(seconds * 0.7)
+        memory = memory_kib(pids)
+        result = self.result(child, seconds + 4 * READY_SECONDS)
+        took = time.monotonic() - began
+        used = cpu_ns(pids) - before
+        result.update(cpu_ns=used, busy=used / 1e9 / took, pss_kib=memory)
+        return result
+
+    def measure_load(self, name, workload):
+        with self.running(name, workload) as (port, pids):
+            header = self.request_header(port, workload)
+            self.check(port, workload, header)
+            self.warm(port, workload)
+            result = self.loaded(port, pids, lambda: self.start_load(port, workload, header),
+                                 max(1.0, self.seconds))
+        if result["answers"] == 0 and result["bytes"] == 0:
+            raise Failure("no answer at all")
+        return self.with_rates(result, workload)
+
+    @staticmethod
+    def with_rates(result, workload):
+        gib = result["bytes"] / 2**30
+        result["rate"] = (gib if workload.bulk else result["answers"]) / result["seconds"]
+        if workload.bulk:
+            result["cpu"] = result["cpu_ns"] / 1e6 / gib
+        else:
+            result["cpu"] = result["cpu_ns"] / 1e3 / result["answers"]
+        return result
+
+    def measure_fair(self, name, workload):
+        """Bulk downloads from one process, the probe in another with a higher priority."""
+        seconds = max(2.0, self.seconds)
+        with self.running(name, workload) as (port, pids):
+            fetch(port, workload.path)
+            hogs = self.client("load", "-p", str(port), "-d", str(seconds + 0.5), "-c",
+                               str(workload.connections), BIG)
+            time.sleep(0.3)
+            probe = self.loaded(port, pids, lambda: self.client(
+                "load", "-p", str(port), "-d", str(seconds), "-c", str(PROBE_CONNECTIONS),
+                "-w", str(PROBE_PAUSE_US), workload.path, realtime=True), seconds)
+            bulk = self.result(hogs, seconds + 4 * READY_SECONDS)
+        gib = bulk["bytes"] / 2**30
+        if gib == 0.0:
+            raise Failure("no byte of the downloads")
+        probe.update(rate=gib / bulk["seconds"], jain=bulk["jain"],
+                     cpu=probe["cpu_ns"] / 1e6 / (gib * seconds / bulk["seconds"]))
+        return probe
+
+    @contextlib.contextmanager
+    def idle_connections(self, port, count):
+        child = self.client("idle", str(port), str(count), "/1k.html", stdin=subprocess.PIPE)
+        try:
+            line = child.stdout.readline()
+            if not line.startswith("idle "):
+                raise Failure(f"idle connections: {child.stderr.read().strip() or 'refused'}")
+            time.sleep(0.2)
+            yield
+        finally:
+            child.stdin.close()
+            child.stdin = None
+            self.stop(child)
+
+    def measure_idle(self, name, workload):
+        allowed = (resource.getrlimit(resource.RLIMIT_NOFILE)[0] *
+                   DESCRIPTOR_SHARE.get(name, DESCRIPTOR_SHARE_ELSE))
+        count = min(workload.connections, int(allowed))
+        with self.running(name, workload) as (port, pids):
+            empty = memory_kib(pids)
+            with self.idle_connections(port, count):
+                full = memory_kib(pids)
+        return {"pss_kib": empty, "full_kib": full, "connections": count,
+                "bytes_each": (full - empty) * 1024 / count}
+
+    def measure_start(self, name, workload):
+        times = []
+        for _ in range(STARTS):
+            folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.work))
+            setup = self.setup(workload, folder)
+            command = self.servers.command(name, setup)
+            child = self.client("start", str(self.server_cpu), str(setup.port), workload.path,
+                                *command)
+            try:
+                out, err = child.communicate(timeout=4 * READY_SECONDS)
+            finally:
+                self.stop(child)
+                shutil.rmtree(folder, ignore_errors=True)
+            if child.returncode != 0:
+                raise Failure(err.strip())
+            times.append(float(out))
+        return {"ms": statistics.median(times), "worst_ms": max(times)}
+
+    # System calls ------------------------------------------------------------------------
+
+    def strace(self, pids, *options):
+        strace = shutil.which("strace")
+        if not strace:
+            raise Failure("no 'strace' in PATH: install it, or run with --install")
+        attach = [word for pid in pids for word in ("-p", str(pid))]
+        child = self.client(strace, "-f", "-q", *options, *attach)
+        time.sleep(0.3)
+        return child
+
+    def measure_calls(self, name, workload):
+        """Calls by name a request under load, and how many an idle second makes."""
+        table, trace = self.work / "strace.table", self.work / "strace.trace"
+        with self.running(name, workload) as (port, pids):
+            self.warm(port, workload)
+            child = self.strace(pids, "-c", "-U", "calls,name", "-o", str(table))
+            load = self.result(self.client("load", "-p", str(port), "-d", "0.5", "-c",
+                                           str(workload.connections), workload.path), 20)
+            self.stop(child, signal.SIGINT)
+            with self.idle_connections(port, workload.connections):
+                child = self.strace(pids, "-ttt", "-o", str(trace))
+                began = time.time()
+                time.sleep(1.2)
+                ended = time.time()
+                self.stop(child, signal.SIGINT)
+        calls = {found.group(2): int(found.group(1)) / load["answers"]
+                 for found in re.finditer(r"^\s*(\d+)\s+(\w+)$", table.read_text(), re.M)
+                 if found.group(2) != "total"}
+        stamps = [float(found.group(1)) for found in
+                  re.finditer(r"^(?:\d+\s+)?(\d+\.\d+) \w+\(", trace.read_text(), re.M)]
+        # Attaching interrupts the wait, which is then called again: that one is not counted.
+        idle = sum(began <= stamp <= ended for stamp in stamps) / (ended - began)
+        return {"calls": {k: round(v, 3) for k, v in calls.items() if v >= 0.01},
+                "idle_per_second": idle}
+
+    def measure(self, name, workload):
+        kinds = {"wrk": self.measure_load, "load": self.measure_load, "fair": self.measure_fair,
+                 "idle": self.measure_idle, "start": self.measure_start,
+                 "calls": self.measure_calls}
+        return kinds[workload.kind](name, workload)

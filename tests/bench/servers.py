@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The servers that are compared: where they are, and how an expert sets each for static files.
+
+Every server gets one worker, its sendfile or best sending path, its file cache, unlimited
+keep-alive and no access log (or, for the log rows, its buffered log in the combined format).
+A configuration touches nothing outside the folder that it is given.
+"""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PEERS = ("nginx", "lighttpd", "h2o")
+DEBIAN_PACKAGES = ("nginx", "lighttpd", "h2o", "wrk", "strace")
+OPEN_FILES = 11000      # that a file cache may hold: all of the Zipf workload's
+SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
+
+
+@dataclass
+class Setup:
+    """What a configuration needs to know. Paths are absolute."""
+    root: Path              # the served folder
+    folder: Path            # this server's own folder: configuration, logs, temporary files
+    port: int
+    log: bool = False
+    latency: bool = False   # small answers shall not wait for bulk
+    connections: int = 4096
+    floor: list = field(default_factory=list)   # arguments of the floor program
+
+
+def find(program):
+    return shutil.which(program, path=os.environ.get("PATH", "") + ":" + SBIN)
+
+
+def nginx(binary, setup):
+    """Small files: without sendfile a head and a body are one writev, which costs a third less."""
+    types = Path("/etc/nginx/mime.types")
+    log = f"{setup.folder}/access.log combined buffer=64k flush=1s" if setup.log else "off"
+    user = "user www-data;" if os.geteuid() == 0 else ""
+    temporary = "".join(
+        f"    {name}_temp_path {setup.folder}/{name};\n"
+        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    text = f"""{user}
+daemon off;
+worker_processes 1;
+worker_rlimit_nofile 131072;
+pid {setup.folder}/nginx.pid;
+error_log {setup.folder}/error.log crit;
+events {{
+    use epoll;
+    worker_connections {setup.connections};
+    multi_accept on;
+}}
+http {{
+{temporary}    {f'include {types};' if types.exists() else ''}
+    default_type application/octet-stream;
+    access_log {log};
+    log_not_found off;
+    sendfile off;
+    sendfile_max_chunk {'512k' if setup.latency else '2m'};
+    tcp_nopush on;
+    tcp_nodelay on;
+    keepalive_timeout 3600;
+    keepalive_requests 1000000000;
+    reset_timedout_connection on;
+    open_file_cache max={OPEN_FILES} inactive=60s;
+    open_file_cache_valid 60s;
+    open_file_cache_min_uses 1;
+    open_file_cache_errors on;
+    server {{
+        listen 127.0.0.1:{setup.port} backlog=4096 deferred;
+        root {setup.root};
+        location /big/ {{ sendfile on; }}
+    }}
+}}
+"""
+    path = setup.folder / "nginx.conf"
+    path.write_text(text)
+    return [binary, "-p", str(setup.folder), "-e", f"{setup.folder}/error.log", "-c", str(path)]
+
+
+def lighttpd(binary, setup):
+    user = ('server.username = "www-data"\nserver.groupname = "www-data"'
+            if os.geteuid() == 0 else "")
+    log = (f'server.modules += ("mod_accesslog")\n'
+           f'accesslog.filename = "{setup.folder}/access.log"' if setup.log else "")
+    text = f"""server.document-root = "{setup.root}"
+server.bind = "127.0.0.1"
+server.port = {setup.port}
+{user}
+server.errorlog = "{setup.folder}/error.log"
+server.event-handler = "linux-sysepoll"
+server.network-backend = "sendfile"
+server.stat-cache-engine = "simple"
+server.defer-accept = 1
+server.listen-backlog = 4096
+server.max-fds = {2 * setup.connections + OPEN_FILES}
+server.max-connections = {setup.connections}
+server.max-keep-alive-requests = 65535
+server.max-keep-alive-idle = 3600
+server.max-read-idle = 3600
+server.max-write-idle = 3600
+server.feature-flags = ("server.h2proto" => "disable")
+mimetype.assign = (".html" => "text/html; charset=utf-8", "" => "application/octet-stream")
+{log}
+"""
+    path = setup.folder / "lighttpd.conf"
+    path.write_text(text)
+    return [binary, "-D", "-f", str(path)]
+
+
+def h2o(binary, setup):
+    user = "user: www-data" if os.geteuid() == 0 else ""
+    log = f"access-log: {setup.folder}/access.log" if setup.log else ""
+    text = f"""{user}
+num-threads: 1
+max-connections: 65536
+tcp-fastopen: 0
+http1-request-timeout: 3600
+http1-upgrade-to-http2: OFF
+error-log: {setup.folder}/error.log
+{log}
+listen:
+  host: 127.0.0.1
+  port: {setup.port}
+hosts:
+  default:
+    paths:
+      /:
+        file.dir: {setup.root}
+        file.dirlisting: OFF
+"""
+    path = setup.folder / "h2o.conf"
+    path.write_text(text)
+    return [binary, "-c", str(path)]
+
+
+def floor(binary, setup):
+    return [binary, "-l", "127.0.0.1", "-p", str(setup.port), *setup.floor]
+
+
+class Servers:
+    """Finds binaries and builds command lines. Servers that are not there have a reason."""
+
+    def __init__(self, programs, lhttpd=None, lhttpd_args="", lhttpd_log_args=""):
+        self.lhttpd_args = shlex.split(lhttpd_args)
+        self.lhttpd_log_args = shlex.split(lhttpd_log_args)
+        self.binaries = {"lhttpd": lhttpd, "floor": str(programs / "floor")}
+        self.binaries.update({name: find(name) for name in PEERS})
+        self.makers = {"nginx": nginx, "lighttpd": lighttpd, "h2o": h2o, "floor": floor,
+                       "lhttpd": self.lhttpd}
+
+    def lhttpd(self, binary, setup):
+        command = [binary, "-n", "1", "-R", str(setup.root), "-l", "127.0.0.1",
+                   "-p", str(setup.port), "--keepalive-timeout", "3600"]
+        if setup.connections > 10000:
+            command += ["-N", str(setup.connections)]
+        if setup.log:
+            command += ["-o", str(setup.folder / "access.log"), *self.lhttpd_log_args]
+        else:
+            command += ["-q"]
+        return command + self.lhttpd_args
+
+    def missing(self, name):
+        """Why this server cannot run, or None."""
+        if self.binaries.get(name):
+            return None
+        return ("give --lhttpd PATH" if name == "lhttpd"
+                else f"no '{name}' in PATH: install it, or run with --install")
+
+    def command(self, name, setup):
+        return self.makers[name](self.binaries[name], setup)
+
+    def version(self, name):
+        flags = {"nginx": "-v", "lighttpd": "-v", "h2o": "-v", "lhttpd": "-V"}
+        if name not in flags:
+            return "constant answer"
+        try:
+            out = subprocess.run([self.binaries[name], flags[name]], capture_output=True,
+                                 text=True, timeout=10)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"unknown ({error})"
+        found = re.search(r"\d+\.\d+[\w.+-]*", out.stdout + out.stderr)
+        return found.group(0) if found else "unknown"
+
+
+def install():
+    """Installs the peers and the load generator (Debian, Ubuntu), without starting a service."""
+    policy = Path("/usr/sbin/policy-rc.d")
+    ours = not policy.exists()
+    print("installing with apt-get:", " ".join(DEBIAN_PACKAGES), flush=True)
+    try:
+        if ours:
+            policy.write_text("#!/bin/sh\nexit 101\n")
+            policy.chmod(0o755)
+        subprocess.run(["apt-get", "install", "-y", "--no-install-recommends", *DEBIAN_PACKAGES],
+                       check=True)
+    finally:
+        if ours:
+            policy.unlink(missing_ok=True)

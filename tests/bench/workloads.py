@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The workloads: one table, and the served tree that they ask from."""
+
+import random
+from dataclasses import dataclass
+
+ZIPF_FILES = 10000
+ZIPF_SEQUENCE = 65536
+ZIPF_SIZES = (512, 1024, 2048, 4096, 8192, 16384)
+KIB = 1024
+MIB = 1024 * 1024
+MIDDLE = "/big/64k.bin"
+BIG = "/big/100m.bin"
+
+
+@dataclass(frozen=True)
+class Workload:
+    name: str
+    title: str
+    kind: str                 # wrk, load, fair, idle, start, calls
+    path: str = "/1k.html"
+    connections: int = 64
+    header: str = ""          # an additional request field
+    script: tuple = ("plain",)
+    status: int = 200         # what every answer must be
+    floor_body: int = KIB     # bytes that the floor answers with (bulk: the same file);
+                              # negative: it does not take part
+    floor_status: str = "200 OK"
+    close: bool = False
+    log: bool = False
+    bulk: bool = False        # rate in GiB/s and CPU in ms a GiB, not a request
+    once: bool = False        # measured in the first round only
+    conditional: bool = False # the header is If-None-Match with the server's own ETag
+
+
+WORKLOADS = (
+    Workload("1k", "1 KiB file, keep-alive", "wrk"),
+    Workload("1k-log", "1 KiB file, keep-alive, access log on", "wrk", log=True, floor_body=-1),
+    Workload("4k", "4 KiB file, keep-alive", "wrk", path="/4k.html", floor_body=4 * KIB),
+    Workload("64k", "64 KiB file, keep-alive", "load", path=MIDDLE, bulk=True),
+    Workload("100m", "100 MiB file, 16 connections", "load", path=BIG, connections=16,
+             bulk=True),
+    Workload("zipf", "10,000 files of 0.5 to 16 KiB by Zipf's law", "wrk",
+             script=("zipf", str(ZIPF_FILES), str(ZIPF_SEQUENCE)), path="/z/01/00001.html",
+             floor_body=4 * KIB),
+    Workload("close", "1 KiB file, a new connection for each request", "wrk",
+             header="Connection: close", close=True),
+    Workload("pipeline", "1 KiB file, 16 pipelined", "wrk", script=("pipeline", "16")),
+    Workload("2000", "1 KiB file, 2,000 connections", "wrk", connections=2000),
+    Workload("304", "conditional: If-None-Match with the current ETag", "wrk", conditional=True,
+             status=304, floor_body=0, floor_status="304 Not Modified"),
+    Workload("404", "a file that is not there", "wrk", path="/absent.html", status=404,
+             floor_body=150, floor_status="404 Not Found"),
+    Workload("range", "one range of 1 KiB of a 64 KiB file", "wrk", path=MIDDLE,
+             header="Range: bytes=20000-21023", status=206, floor_body=KIB,
+             floor_status="206 Partial Content"),
+    Workload("ranges", "three ranges of a 64 KiB file (multipart)", "wrk", path=MIDDLE,
+             header="Range: bytes=0-99,20000-20499,60000-60099", status=206, floor_body=KIB,
+             floor_status="206 Partial Content"),
+    Workload("fair", "1 KiB requests while 500 clients download 100 MiB each", "fair",
+             connections=500, floor_body=-1),
+    Workload("idle", "20,000 idle keep-alive connections", "idle", connections=20000, once=True),
+    Workload("start", "from exec to the first byte", "start", once=True),
+    Workload("calls", "system calls a request (strace), 1 KiB and idle", "calls", connections=16,
+             once=True),
+)
+
+
+def make_tree(root):
+    """The served files: fixed content, readable by any user a server drops to."""
+    noise = random.Random(1)
+    block = noise.randbytes(MIB)
+    text = (b"<!doctype html><title>bench</title><p>" +
+            bytes(noise.choices(b"abcdefghijklmnopqrstuvwxyz \n", k=16 * KIB)))
+
+    def write(path, size, content):
+        with open(path, "wb") as file:
+            for start in range(0, size, len(content)):
+                file.write(content[:min(len(content), size - start)])
+        path.chmod(0o644)
+
+    for folder in (root, root / "big", root / "z"):
+        folder.mkdir()
+        folder.chmod(0o755)
+    write(root / "1k.html", KIB, text)
+    write(root / "4k.html", 4 * KIB, text)
+    write(root / MIDDLE[1:], 64 * KIB, block)
+    write(root / BIG[1:], 100 * MIB, block)
+    for folder in range(100):
+        path = root / "z" / f"{folder:02d}"
+        path.mkdir()
+        path.chmod(0o755)
+    for rank in range(1, ZIPF_FILES + 1):
+        write(root / zipf_path(rank)[1:], ZIPF_SIZES[rank % len(ZIPF_SIZES)], text)
+
+
+def zipf_path(rank):
+    """The path that wrk.lua asks for this rank."""
+    return f"/z/{rank % 100:02d}/{rank:05d}.html"
