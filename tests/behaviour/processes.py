@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Look at processes through /proc: who lives in a session, whose child, identity, files."""
+import os
+
+
+def _field(pid, name):
+    try:
+        with open("/proc/%d/%s" % (pid, name), "rb") as file:
+            return file.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
+def _stat(pid):
+    """The fields of /proc/PID/stat after the name: state, parent, group, session, …"""
+    text = _field(pid, "stat")
+    if not text:
+        return None
+    return text[text.rindex(b")") + 2:].split()
+
+
+def alive(pid):
+    fields = _stat(pid)
+    return fields is not None and fields[0] not in (b"Z", b"X")
+
+
+def _all():
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def children(pid):
+    found = []
+    for other in _all():
+        fields = _stat(other)
+        if fields and fields[0] not in (b"Z", b"X") and int(fields[1]) == pid:
+            found.append(other)
+    return sorted(found)
+
+
+def in_session(session):
+    """The living processes of a session, the leader first."""
+    found = []
+    for other in _all():
+        fields = _stat(other)
+        if fields and fields[0] not in (b"Z", b"X") and int(fields[3]) == session:
+            found.append(other)
+    return sorted(found, key=lambda pid: (pid != session, pid))
+
+
+def status(pid):
+    """/proc/PID/status as a dict of text."""
+    pairs = (line.split(":", 1) for line in _field(pid, "status").decode().splitlines()
+             if ":" in line)
+    return {name: value.strip() for name, value in pairs}
+
+
+def descriptors(pid):
+    """What the open descriptors of a process point at: {number: text}."""
+    found = {}
+    try:
+        for name in os.listdir("/proc/%d/fd" % pid):
+            try:
+                found[int(name)] = os.readlink("/proc/%d/fd/%s" % (pid, name))
+            except FileNotFoundError:
+                pass
+    except FileNotFoundError:
+        pass
+    return found
+
+
+def sockets(pid):
+    return [text for text in descriptors(pid).values() if text.startswith("socket:")]

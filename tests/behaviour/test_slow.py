@@ -1,0 +1,316 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Slow clients are timed out without any event on the socket; a slow honest download goes on."""
+import os
+import socket
+import threading
+import time
+
+from harness import *
+
+A = b"alpha\n"
+BIG = pattern(24 << 20, 3)
+CONTENT = {"a.txt": A, "big.bin": BIG}
+HEADER, BODY, KEEPALIVE, SEND = 0.5, 0.5, 0.7, 1.0  # seconds, before they are stretched
+
+
+def timeouts(**changed):
+    values = {"header": HEADER, "body": BODY, "keepalive": KEEPALIVE, "send": SEND, **changed}
+    return [word for name, value in values.items() for word in ("--%s-timeout" % name,
+                                                                "%.2f" % seconds(value))]
+
+
+site = Server(CONTENT, *timeouts(), "--min-send-rate", "20000")
+
+
+def ends_between(connection, earliest, latest):
+    """The server ends the connection in this window, counted from now; returns what it sent."""
+    begun = time.monotonic()
+    connection.socket.settimeout(seconds(latest) + 5)
+    data = connection.read_until_close()
+    took = time.monotonic() - begun
+    check(seconds(earliest) * 0.9 <= took, "the server ended it after %.2f s already" % took)
+    check(took <= seconds(latest) + 0.5, "the server ended it only after %.2f s" % took)
+    return data
+
+
+def only_408_or_nothing(data):
+    answers = split_responses(data)
+    check(len(answers) <= 1, "%d answers" % len(answers))
+    for answer in answers:
+        equal(answer.status, 408, "status")
+        check(answer.says_close, "a 408 must close")
+
+
+@test
+def a_half_sent_header_is_408():
+    for start in (b"GET /a.txt HTTP/1.1\r\nHost: x\r\n", b"GE",
+                  b"GET /a.txt HTTP/1.1\r\nHost: x\r\n\r"):
+        with site.connect() as connection:
+            connection.send(start)
+            answers = split_responses(ends_between(connection, HEADER, HEADER * 3))
+            equal([answer.status for answer in answers], [408], "statuses")
+            check(answers[0].says_close, "a 408 must close")
+
+
+@test
+def a_header_that_trickles_is_408():
+    with site.connect() as connection:
+        begun = time.monotonic()
+        ended = False
+        connection.send(b"GET /a.txt HTTP/1.1\r\nHost: x\r\nX: ")
+        while not ended and time.monotonic() < begun + seconds(HEADER * 4) + 1:
+            try:
+                connection.send(b"y")
+                connection.socket.settimeout(0.05)
+                ended = not connection._more()
+            except Failure:
+                pass  # nothing came: go on trickling
+            except OSError:
+                ended = True
+        took = time.monotonic() - begun
+        check(ended, "a trickling header still lives after %.1f s" % took)
+        check(took >= seconds(HEADER) * 0.9, "ended after %.2f s already" % took)
+        only_408_or_nothing(connection.buffer)
+
+
+@test
+def a_silent_connection_is_closed():
+    with site.connect() as connection:
+        only_408_or_nothing(ends_between(connection, HEADER * 0.9, max(HEADER, KEEPALIVE) * 3))
+
+
+@test
+def an_idle_connection_is_closed_without_a_word():
+    with site.connect() as connection:
+        equal(connection.get("/a.txt").body, A, "body")
+        equal(ends_between(connection, KEEPALIVE, KEEPALIVE * 3), b"", "last words")
+
+
+@test
+def a_connection_in_use_is_not_idle():
+    with site.connect() as connection:
+        for _ in range(5):
+            equal(connection.get("/a.txt").body, A, "body")
+            time.sleep(seconds(KEEPALIVE) / 3)
+
+
+@test
+def a_second_header_that_stops_is_408():
+    with site.connect() as connection:
+        equal(connection.get("/a.txt").body, A, "body")
+        connection.send(b"GET /a.txt HTTP/1.1\r\n")
+        answers = split_responses(ends_between(connection, HEADER, HEADER * 3))
+        equal([answer.status for answer in answers], [408], "statuses")
+
+
+@test
+def empty_lines_do_not_keep_a_connection_alive():
+    with site.connect() as connection:
+        begun = time.monotonic()
+        try:
+            while time.monotonic() < begun + seconds(KEEPALIVE * 5):
+                connection.send(b"\r\n")
+                time.sleep(0.05)
+        except OSError:
+            return
+        try:
+            connection.read_until_close()
+        except Failure:
+            raise Failure("empty lines keep a connection open") from None
+
+
+@test
+def a_body_that_stops_ends_the_connection():
+    for request in (make_request("GET", "/a.txt", "Content-Length: 100") + b"hello",
+                    make_request("GET", "/a.txt", "Transfer-Encoding: chunked") + b"5\r\nhel"):
+        with site.connect() as connection:
+            connection.send(request)
+            answers = split_responses(ends_between(connection, BODY, BODY * 4))
+            check(len(answers) <= 1, "%d answers" % len(answers))
+            for answer in answers:
+                within(answer.status, (200, 408), "status")
+
+
+@test
+def a_body_that_trickles_ends_the_connection():
+    with site.connect() as connection:
+        connection.send(make_request("GET", "/a.txt", "Content-Length: 100000"))
+        begun = time.monotonic()
+        try:
+            while time.monotonic() < begun + seconds(BODY * 6) + 1:
+                connection.send(b"x")
+                time.sleep(0.05)
+        except OSError:
+            return
+        raise Failure("a trickling body still lives after %.1f s" % (time.monotonic() - begun))
+
+
+@test
+def a_reader_that_stops_is_cut_off():
+    with site.connect(receive_buffer=8192) as connection:
+        connection.send(make_request("GET", "/big.bin"))
+        wait_for(lambda: site.connections() > 0, 2, "the connection")
+        site.wait_for_connections(0, SEND * 5)  # without a read: only a timer can have ended it
+        received = len(connection.read_until_close())
+        check(received < len(BIG), "the download came whole")
+
+
+@test
+def a_reader_that_trickles_is_cut_off():
+    with site.connect(receive_buffer=8192) as connection:
+        connection.send(make_request("GET", "/big.bin"))
+        begun, received = time.monotonic(), 0
+        connection.socket.settimeout(seconds(10))
+        try:
+            while time.monotonic() < begun + seconds(SEND * 8) + 1:
+                data = connection.socket.recv(200)
+                received += len(data)
+                if not data:
+                    break
+                if site.connections() <= 0:
+                    break
+                time.sleep(0.05)
+            else:
+                raise Failure("a reader of 4 kB/s still lives after %.1f s"
+                              % (time.monotonic() - begun))
+        except ConnectionResetError:
+            pass
+        check(received < len(BIG), "the download came whole")
+
+
+@test
+def a_reader_of_pipelined_answers_that_stops_is_cut_off():
+    with site.connect(receive_buffer=8192, timeout=1) as connection:
+        try:
+            for _ in range(50):
+                connection.send(make_request("GET", "/big.bin"))
+        except (OSError, Failure):
+            pass
+        site.wait_for_connections(0, SEND * 5)
+
+
+@test
+def a_slow_but_honest_download_goes_on():
+    """Some 600 kB/s for several times the send timeout, through a small receive buffer."""
+    with site.connect(receive_buffer=16384) as connection:
+        connection.send(make_request("GET", "/big.bin", "Range: bytes=0-2999999"))
+        begun, received = time.monotonic(), []
+        pause = 0.01 * seconds(SEND)
+        while sum(map(len, received)) < 3000000:
+            data = connection.socket.recv(8192)
+            if not data:
+                break
+            received.append(data)
+            time.sleep(pause)
+        took = time.monotonic() - begun
+        data = b"".join(received)
+        head, _, body = data.partition(b"\r\n\r\n")
+        missing = 3000000 - len(body)
+        while missing > 0:
+            more = connection.socket.recv(missing)
+            check(more, "the download was cut off after %.1f s, %d bytes are missing"
+                  % (took, missing))
+            body += more
+            missing -= len(more)
+        check(body == BIG[:3000000], "the content is wrong")
+        check(took > seconds(SEND) * 2, "the download was too quick to show anything: %.1f s"
+              % took)
+
+
+@test
+def a_client_that_leaves_half_a_request_is_forgotten():
+    with site.connect() as connection:
+        connection.send(b"GET /a.txt HTTP/1.1\r\nHost: x\r\n")
+        connection.finish_sending()
+        begun = time.monotonic()
+        only_400_or_408(connection.read_until_close())
+        check(time.monotonic() - begun < seconds(HEADER * 3), "the half-closed connection lives on")
+
+
+def only_400_or_408(data):
+    for answer in split_responses(data):
+        within(answer.status, (400, 408), "status")
+
+
+@test
+def a_client_that_only_connects_and_half_closes_is_forgotten():
+    with site.connect() as connection:
+        connection.finish_sending()
+        only_400_or_408(connection.read_until_close())
+
+
+@test
+def a_client_that_vanishes_in_a_download_is_forgotten():
+    """A reset, and a client whose end is never heard of (it closes without reading)."""
+    for linger in (True, False):
+        connection = site.connect(receive_buffer=8192)
+        if linger:
+            connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        connection.send(make_request("GET", "/big.bin"))
+        connection.read_head()
+        connection.close()
+        site.wait_for_connections(0, SEND * 3)
+
+
+@test
+def three_hundred_slow_clients_do_not_slow_a_quick_one():
+    slow = [site.connect(receive_buffer=8192) for _ in range(300)]
+    try:
+        for number, connection in enumerate(slow):
+            connection.send(make_request("GET", "/big.bin")
+                            if number % 3 == 0 else b"GET /a.txt HTT")
+        begun = time.monotonic()
+        for _ in range(50):
+            equal(site.get("/a.txt").body, A, "body")
+        took = time.monotonic() - begun
+        check(took < seconds(1.5), "50 small requests took %.2f s beside slow clients" % took)
+        site.wait_for_connections(0, max(SEND, HEADER) * 8)
+    finally:
+        for connection in slow:
+            connection.close()
+
+
+@test
+def small_requests_come_quickly_beside_bulk_downloads():
+    """The scheduler: twenty clients that read as fast as they can, one that wants a small file."""
+    stop = threading.Event()
+
+    def download():
+        with site.connect(timeout=30) as connection:
+            while not stop.is_set():
+                connection.send(make_request("GET", "/big.bin"))
+                left = int(connection.read_head().get("Content-Length")) - len(connection.buffer)
+                connection.buffer = b""
+                while left > 0 and not stop.is_set():
+                    left -= len(connection.socket.recv(min(left, 1 << 18)))
+    threads = [threading.Thread(target=download, daemon=True) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    try:
+        with site.connect() as connection:
+            times = []
+            for _ in range(40):
+                begun = time.monotonic()
+                equal(connection.get("/a.txt").body, A, "body")
+                times.append(time.monotonic() - begun)
+        median = sorted(times)[len(times) // 2]
+        check(median < seconds(0.5), "the median of small requests is %.3f s" % median)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+@test
+def time_outs_leave_no_descriptor_behind():
+    site.wait_for_connections(0, 5)
+    equal(site.get("/a.txt").body, A, "body")
+    files = [text for text in processes.descriptors(site.pid).values()
+             if text.startswith(site.root + "/")]
+    check(len(files) <= 2, "open files: %s" % files)
+    check(os.path.exists(site.path("a.txt")), "the tree is there")
+
+
+if __name__ == "__main__":
+    main()
