@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Tests, the slow ones first so that a parallel run ends early. Every test prints TAP. A new file is
+# one line here; tests/build/test_lists.sh fails when one is forgotten.
+
+# Black-box tests over sockets.
+behaviour_tests = \
+	tests/behaviour/test_clients.py \
+	tests/behaviour/test_containment.py \
+	tests/behaviour/test_files.py \
+	tests/behaviour/test_fresh.py \
+	tests/behaviour/test_headers.py \
+	tests/behaviour/test_limits.py \
+	tests/behaviour/test_listen.py \
+	tests/behaviour/test_log.py \
+	tests/behaviour/test_methods.py \
+	tests/behaviour/test_options.py \
+	tests/behaviour/test_persistence.py \
+	tests/behaviour/test_ranges.py \
+	tests/behaviour/test_signals.py \
+	tests/behaviour/test_slow.py \
+	tests/behaviour/test_smuggling.py \
+	tests/behaviour/test_special.py \
+	tests/behaviour/test_syscalls.py \
+	tests/behaviour/test_target.py \
+	tests/behaviour/test_upgrade.py \
+	tests/behaviour/test_validators.py \
+	tests/behaviour/test_workers.py
+
+# A third party's module, built outside the tree.
+module_tests = tests/module/test_module.py
+
+# Test programs of one subject each: tests/unit/NAME.c.
+unit_tests = \
+	tests/unit/test_access_log \
+	tests/unit/test_arena \
+	tests/unit/test_chunked \
+	tests/unit/test_conditional \
+	tests/unit/test_date \
+	tests/unit/test_fcache \
+	tests/unit/test_hooks \
+	tests/unit/test_http1_parse \
+	tests/unit/test_log_file \
+	tests/unit/test_log_format \
+	tests/unit/test_log_open \
+	tests/unit/test_mime \
+	tests/unit/test_module \
+	tests/unit/test_output \
+	tests/unit/test_range \
+	tests/unit/test_root \
+	tests/unit/test_sched \
+	tests/unit/test_target \
+	tests/unit/test_timer
+
+# Fuzz targets tests/fuzz/fuzz_NAME.c with their corpora in tests/fuzz/corpus/NAME. Each has its two
+# lines below.
+FUZZ_TARGETS = \
+	tests/fuzz/fuzz_chunked \
+	tests/fuzz/fuzz_range \
+	tests/fuzz/fuzz_request \
+	tests/fuzz/fuzz_target
+
+# The build itself.
+build_tests = \
+	tests/build/test_exports.sh \
+	tests/build/test_hardening.sh \
+	tests/build/test_headers.sh \
+	tests/build/test_install.sh \
+	tests/build/test_lists.sh
+
+# --- how they are built and run -----------------------------------------------------------------
+
+AM_CPPFLAGS += $(CHECK_CFLAGS)
+LDADD = libcore.a $(CHECK_LIBS) $(LTDL_LIBS)
+
+TEST_EXTENSIONS = .py .sh
+TESTS += $(behaviour_tests) $(module_tests) tests/fuzz/test_corpora.sh
+check_PROGRAMS += $(FUZZ_TARGETS)
+if HAVE_CHECK
+check_PROGRAMS += $(unit_tests)
+TESTS += $(unit_tests)
+else
+TESTS += tests/unit/test_none.sh
+endif
+TESTS += $(build_tests)
+
+if FUZZING
+FUZZ_MAIN =
+else
+FUZZ_MAIN = tests/fuzz/replay.c
+endif
+tests_fuzz_fuzz_chunked_SOURCES = tests/fuzz/fuzz_chunked.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_chunked_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_range_SOURCES = tests/fuzz/fuzz_range.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_range_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_request_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_target_SOURCES = tests/fuzz/fuzz_target.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_target_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+tests_fuzz_fuzz_chunked_SOURCES = tests/fuzz/fuzz_chunked.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_chunked_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_range_SOURCES = tests/fuzz/fuzz_range.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_range_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_request_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_target_SOURCES = tests/fuzz/fuzz_target.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_target_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+# Linked with all of the core, for modules that they load.
+WHOLE_CORE = $(libcore_a_OBJECTS) $(CHECK_LIBS) $(LTDL_LIBS)
+tests_unit_test_log_file_LDADD = $(WHOLE_CORE)
+tests_unit_test_log_file_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
+tests_unit_test_module_LDADD = $(WHOLE_CORE)
+tests_unit_test_module_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
+
+LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+PY_LOG_DRIVER = $(LOG_DRIVER)
+SH_LOG_DRIVER = $(LOG_DRIVER)
+LOG_COMPILER = $(SHELL) $(srcdir)/tests/run
+PY_LOG_COMPILER = $(LOG_COMPILER)
+SH_LOG_COMPILER = $(LOG_COMPILER)
+
+# What a test may rely on; tests/README.md explains it. Leaks are looked for where a program ends
+# in reach of /proc: a worker in its chroot cannot, so not in the behaviour tests.
+AM_TESTS_ENVIRONMENT = \
+	srcdir='$(abs_top_srcdir)'; export srcdir; \
+	builddir='$(abs_top_builddir)'; export builddir; \
+	LHTTPD='$(abs_top_builddir)/lhttpd$(EXEEXT)'; export LHTTPD; \
+	LOPHTTPD_MODULE_PATH='$(abs_top_builddir)/modules/.libs'; export LOPHTTPD_MODULE_PATH; \
+	CC='$(CC)'; export CC; \
+	NM='$(NM)'; export NM; \
+	MAKE='$(MAKE)'; export MAKE; \
+	PYTHON3='$(PYTHON3)'; export PYTHON3; \
+	TEST_SHELL='$(SHELL)'; export TEST_SHELL; \
+	FUZZ_TARGETS='$(FUZZ_TARGETS)'; export FUZZ_TARGETS; \
+	LTDL_CPPFLAGS='$(LTDL_CPPFLAGS)'; export LTDL_CPPFLAGS; \
+	SANITIZERS='$(SANITIZERS)'; export SANITIZERS; \
+	HARDEN_CFLAGS='$(HARDEN_CFLAGS)'; export HARDEN_CFLAGS; \
+	HARDEN_LDFLAGS='$(HARDEN_LDFLAGS)'; export HARDEN_LDFLAGS; \
+	PIE_LDFLAGS='$(PIE_LDFLAGS)'; export PIE_LDFLAGS; \
+	PKG_CONFIG='$(PKG_CONFIG)'; export PKG_CONFIG; \
+	ABI_VERSION='$(LOP_ABI_MAJOR).$(LOP_ABI_MINOR)'; export ABI_VERSION; \
+	LOP_TEST_SLOWDOWN="$${LOP_TEST_SLOWDOWN-$(TEST_SLOWDOWN)}"; export LOP_TEST_SLOWDOWN; \
+	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE; \
+	CK_TAP_LOG_FILE_NAME=-; export CK_TAP_LOG_FILE_NAME; \
+	CK_VERBOSITY=silent; export CK_VERBOSITY; \
+	CK_TIMEOUT_MULTIPLIER='$(TEST_SLOWDOWN)'; export CK_TIMEOUT_MULTIPLIER; \
+	case $$f in *.py) leaks=0 ;; *) leaks=1 ;; esac; \
+	ASAN_OPTIONS="$${ASAN_OPTIONS-detect_leaks=$$leaks:strict_string_checks=1}"; export ASAN_OPTIONS; \
+	UBSAN_OPTIONS="$${UBSAN_OPTIONS-print_stacktrace=1}"; export UBSAN_OPTIONS; \
+	unset MAKEFLAGS MFLAGS MAKELEVEL 2>/dev/null;
+
+test_helpers = \
+	tests/behaviour/harness.py \
+	tests/behaviour/processes.py \
+	tests/behaviour/server.py \
+	tests/behaviour/tap.py \
+	tests/behaviour/traffic.py \
+	tests/behaviour/trees.py \
+	tests/behaviour/wire.py \
+	tests/build/tap.sh
+
+bench_files = \
+	tests/bench/README.md \
+	tests/bench/floor.c \
+	tests/bench/idle.c \
+	tests/bench/load.c \
+	tests/bench/measure.py \
+	tests/bench/report.py \
+	tests/bench/run \
+	tests/bench/servers.py \
+	tests/bench/start.c \
+	tests/bench/workloads.py \
+	tests/bench/wrk.lua
+
+EXTRA_DIST += \
+	$(behaviour_tests) \
+	$(bench_files) \
+	$(build_tests) \
+	$(module_tests) \
+	$(test_helpers) \
+	tests/README.md \
+	tests/coverage \
+	tests/fuzz/corpus \
+	tests/fuzz/replay.c \
+	tests/fuzz/test_corpora.sh \
+	tests/module/log_brief/Makefile.am \
+	tests/module/log_brief/configure.ac \
+	tests/module/log_brief/log_brief.c \
+	tests/module/log_future/log_future.c \
+	tests/run \
+	tests/summary \
+	tests/unit/test_none.sh
+
+shell_files = $(build_tests) tests/build/tap.sh tests/coverage tests/fuzz/test_corpora.sh \
+	tests/run tests/summary tests/unit/test_none.sh
