@@ -100,10 +100,14 @@ static int accept_one(struct acceptor *acceptor)
 static void accept_resume(void *context)
 {
 	struct acceptor *acceptor = context;
+	struct lop_worker *worker = acceptor->worker;
 
-	if (!acceptor->worker->draining)
-		(void)loop_add(&acceptor->worker->loop, acceptor->socket, &acceptor->source,
-		               LOOP_LEVEL);
+	if (worker->draining)
+		return;
+	if (worker->spare < 0)
+		worker->spare = fcntl(acceptor->socket, F_DUPFD_CLOEXEC, 0);
+	if (loop_add(&worker->loop, acceptor->socket, &acceptor->source, LOOP_LEVEL) < 0)
+		lop_timer_start(acceptor->pause, PAUSE_NS);
 }
 
 /* The system is out of something: looks away from the listener for a while. */
@@ -169,6 +173,18 @@ static int acceptor_transport(struct acceptor *acceptor)
 	return 0;
 }
 
+static void defer(struct acceptor *acceptor)
+{
+	int result;
+
+	if (acceptor->listener->address.socket.base.sa_family == AF_UNIX)
+		return;
+	result = os_defer_accept(acceptor->socket);
+	if (result < 0)
+		lop_worker_message(acceptor->worker, LOP_LOG_WARNING,
+		                   "--defer-accept has no effect: %s", strerror(-result));
+}
+
 int acceptors_open(struct lop_worker *worker)
 {
 	const struct listeners *listeners = &worker->core->listeners;
@@ -193,11 +209,31 @@ int acceptors_open(struct lop_worker *worker)
 		if (result < 0)
 			return result;
 		worker->acceptor_count++;
+		if (worker->settings->defer_accept)
+			defer(acceptor);
 	}
 	worker->spare = worker->acceptor_count > 0
 	                        ? fcntl(worker->acceptors[0].socket, F_DUPFD_CLOEXEC, 0)
 	                        : -1;
 	return 0;
+}
+
+/* Who is already in the queue was promised a connection: closing the listener would reset it. */
+static void accept_waiting(struct acceptor *acceptor)
+{
+	const struct lop_worker *worker = acceptor->worker;
+
+	while (worker->connection_count < (size_t)worker->settings->max_connections + SURPLUS_MAX) {
+		if (accept_one(acceptor) <= 0)
+			return;
+	}
+}
+
+void acceptors_drain(struct lop_worker *worker)
+{
+	for (size_t i = 0; i < worker->acceptor_count; i++)
+		accept_waiting(&worker->acceptors[i]);
+	acceptors_close(worker);
 }
 
 void acceptors_close(struct lop_worker *worker)
@@ -207,9 +243,9 @@ void acceptors_close(struct lop_worker *worker)
 
 		(void)loop_remove(&worker->loop, acceptor->socket);
 		sched_remove(&worker->sched, &acceptor->run);
-		if (acceptor->pause != NULL)
-			lop_timer_stop(acceptor->pause);
+		lop_timer_free(&acceptor->pause);
 	}
+	worker->acceptor_count = 0;
 	if (worker->spare >= 0)
 		close(worker->spare);
 	worker->spare = -1;

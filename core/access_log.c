@@ -232,6 +232,7 @@ void access_log_close(struct access_log *log)
 		    path_of(log, path), strerror(-result));
 	log->provider->close(log->state);
 	log->provider = NULL;
+	log->dirty = false;
 	free(log->line);
 	log->line = NULL;
 }

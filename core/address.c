@@ -192,8 +192,9 @@ size_t address_text(const struct address *address, char *out, size_t size)
 
 	if (address->socket.base.sa_family == AF_UNIX)
 		return copy_text(host, length, out, size);
-	length = (size_t)snprintf(text, sizeof(text), strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u",
-	                          host, address_port(address));
+	length = (size_t)snprintf(text, sizeof(text),
+	                          strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host,
+	                          address_port(address));
 	return copy_text(text, length, out, size);
 }
 

@@ -114,7 +114,8 @@ int config_parse(const char *text, size_t length, const char *file, config_line_
 			return -ENOMEM;
 		}
 		if (strlen(copy) < size) {
-			snprintf(error, error_size, "%s: a NUL byte; this is not a text file", where);
+			snprintf(error, error_size, "%s: a NUL byte; this is not a text file",
+			         where);
 			result = -EINVAL;
 		} else {
 			result = parse_line(copy, where, line, context, error, error_size);

@@ -23,7 +23,8 @@ typedef int config_line_f(void *context, const char *name, const char *value, ch
 int config_parse(const char *text, size_t length, const char *file, config_line_f *line,
                  void *context, char *error, size_t error_size);
 
-/* Reads a whole file; the caller frees *text. Returns 0 or a negative errno with a line in error. */
+/* Reads a whole file; the caller frees *text. Returns 0, or a negative errno with one line in
+ * error. */
 int config_read(const char *path, char **text, size_t *length, char *error, size_t error_size);
 
 #endif

@@ -12,6 +12,7 @@
 #include "address.h"
 #include "conn.h"
 #include "http1.h"
+#include "transport_plain.h"
 #include "worker_private.h"
 
 static void conn_ready(struct loop_source *source, unsigned events)
@@ -28,9 +29,14 @@ static void conn_ready(struct loop_source *source, unsigned events)
 		conn->broken = true;
 	/* An edge of writing matters only to those who wait for it. */
 	if ((events & (LOOP_READ | LOOP_HUP | LOOP_ERROR)) || conn->output != NULL ||
-	    conn->state == CONN_HANDSHAKE)
+	    conn->crossed || conn->state == CONN_HANDSHAKE)
 		sched_push(&conn->worker->sched, &conn->run,
 		           conn->output != NULL ? SCHED_BULK : SCHED_FRESH);
+	if (conn->crossed) {
+		conn->crossed = false;
+		conn->readable = true;
+		conn->writable = true;
+	}
 }
 
 static void conn_expired(struct timer *timer)
@@ -77,9 +83,13 @@ void lop_connection_deadline(struct lop_connection *conn, int64_t after_ns)
 static int conn_start_protocol(struct lop_connection *conn, const struct lop_protocol *protocol,
                                void *module)
 {
+	int result = protocol->open(module, conn, &conn->protocol_state);
+
+	if (result < 0)
+		return result;
 	conn->protocol = protocol;
 	conn->state = CONN_OPEN;
-	return protocol->open(module, conn, &conn->protocol_state);
+	return 0;
 }
 
 /* By ALPN, when the transport negotiated one. Returns 1 when a protocol was started. */
@@ -102,20 +112,36 @@ static int choose_by_alpn(struct lop_connection *conn)
 	return 0;
 }
 
+/* Copies what is at hand of a connection's first bytes, without taking it. */
+static ssize_t conn_peek(struct lop_connection *conn, char *first, size_t size)
+{
+	const bool looked = conn->pending_length > 0;
+	ssize_t count = conn_read(conn, first, size);
+
+	if (count <= 0)
+		return count == 0 ? -ECONNRESET : count;
+	/* That was what an earlier look left: more may have come. */
+	if (looked && (size_t)count < size) {
+		ssize_t more = conn_read(conn, first + count, size - (size_t)count);
+
+		if (more <= 0 && more != -EAGAIN)
+			return more == 0 ? -ECONNRESET : more;
+		if (more > 0)
+			count += more;
+	}
+	return conn_unread(conn, first, (size_t)count) < 0 ? -ENOMEM : count;
+}
+
 /* By the first bytes. Returns 1 when a protocol was started, 0 when more bytes are needed. */
 static int choose_by_preface(struct lop_connection *conn)
 {
 	struct lop_worker *worker = conn->worker;
 	char first[64];
-	ssize_t count = conn_read(conn, first, sizeof first);
+	ssize_t count = conn_peek(conn, first, sizeof first);
 	bool maybe = false;
 
-	if (count == -EAGAIN)
-		return 0;
-	if (count <= 0)
-		return count == 0 ? -ECONNRESET : (int)count;
-	if (conn_unread(conn, first, (size_t)count) < 0)
-		return -ENOMEM;
+	if (count < 0)
+		return count == -EAGAIN ? 0 : (int)count;
 	for (size_t i = 0; i < worker->protocol_count; i++) {
 		const struct lop_protocol *protocol = worker->protocols[i]->module->protocol;
 		size_t compare = protocol->preface.length;
@@ -316,14 +342,16 @@ ssize_t conn_read(struct lop_connection *conn, void *buffer, size_t size)
 
 	if (count > 0) {
 		/* A plain socket that gave less than was asked for is empty; after the peer's last
-		 * byte no further edge comes, so then it is read to its end. An encrypted one may
+		 * byte no further edge comes, so then it is read to its end. Another transport may
 		 * hold more. */
-		if ((size_t)count < size && !conn->hup && !conn->acceptor->transport->secure)
+		if ((size_t)count < size && !conn->hup &&
+		    conn->acceptor->transport == &transport_plain)
 			conn->readable = false;
 		return count;
 	}
 	if (count == LOP_WANT_READ || count == LOP_WANT_WRITE) {
 		conn->readable = false;
+		conn->crossed |= count == LOP_WANT_WRITE;
 		return -EAGAIN;
 	}
 	return count;
@@ -371,6 +399,7 @@ int conn_flush(struct lop_connection *conn, size_t quantum)
 
 	if (result == LOP_WANT_WRITE || result == LOP_WANT_READ) {
 		conn->writable = false;
+		conn->crossed |= result == LOP_WANT_READ;
 		return -EAGAIN;
 	}
 	if (result == 1)

@@ -59,6 +59,7 @@ struct lop_connection {
 	bool writable;
 	bool hup;        /* the peer writes no more: reads go on until they say so */
 	bool broken;     /* both directions are gone */
+	bool crossed;    /* a read waits for writing, or a write for reading: any edge may help */
 	bool surplus;    /* above the limit of connections: to be refused in good order */
 	bool partial;    /* pending is the beginning of a head that was looked at */
 	bool timed_out;  /* the deadline passed; the protocol's step shall see to it */

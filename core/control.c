@@ -70,7 +70,9 @@ int control_receive(int line, int *descriptor)
 	unsigned char byte;
 	struct iovec vector = { .iov_base = &byte, .iov_len = 1 };
 	union descriptor_room room;
-	struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &room,
+	struct msghdr message = { .msg_iov = &vector,
+		                  .msg_iovlen = 1,
+		                  .msg_control = &room,
 		                  .msg_controllen = sizeof(room.bytes) };
 	struct cmsghdr *header;
 	ssize_t got;

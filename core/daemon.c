@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include <lophttpd/message.h>
@@ -59,11 +60,14 @@ int daemon_start(struct lop_core *core)
 	line->descriptor = ends[1];
 	if (setsid() < 0)
 		goto fail;
+	/* At once: no chroot has a way to it. */
+	openlog(core->program, LOG_PID | LOG_NDELAY, LOG_DAEMON);
 	return 0;
 fail:
 	result = -errno;
 	lop_core_message(core, LOP_LOG_ERROR,
-	                 "cannot go to the background: %s; run without --daemon", strerror(-result));
+	                 "cannot go to the background: %s; run without --daemon",
+	                 strerror(-result));
 	return result;
 }
 

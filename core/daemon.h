@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * To the background: the process that the user started waits until the server listens, and its exit
- * status tells whether it does.
+ * To the background: the process that the user started waits until the server listens, and its
+ * exit status tells whether it does. From then on messages go to syslog.
  */
 #ifndef DAEMON_H
 #define DAEMON_H

@@ -248,6 +248,7 @@ static struct fcache_entry *load(struct fcache *cache, uint64_t hash, struct lop
 	struct fcache_entry *entry;
 	int error;
 
+	cache->loader.now = cache->worker->wall / NS_PER_S;
 	entry = fcache_load(&cache->loader, root, path, &error);
 	if (entry == NULL && error != -ENOMEM && fcache_close_files(cache) > 0)
 		entry = fcache_load(&cache->loader, root, path, &error);

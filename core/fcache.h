@@ -62,6 +62,7 @@ struct fcache_entry {
 	unsigned first_field;
 	unsigned field_count;
 	struct response_field fields[FCACHE_FIELDS];
+	int64_t modified_second; /* Last-Modified: never in the future, RFC 9110 8.8.2.1 */
 	char etag[FCACHE_ETAG_MAX];
 	char modified[DATE_LENGTH];
 	const char *name;  /* what was opened, relative to the root: with the index's name */

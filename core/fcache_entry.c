@@ -85,7 +85,7 @@ static int open_folder(const struct fcache_loader *loader, struct lop_root *root
 }
 
 /* Device, inode, size, and both times to the nanosecond: whatever writes to the file changes it. */
-static void set_validators(struct fcache_entry *entry)
+static void set_validators(const struct fcache_loader *loader, struct fcache_entry *entry)
 {
 	const struct lop_stat *stat = &entry->stat;
 	int length = snprintf(entry->etag, sizeof entry->etag, "\"%llx-%llx-%llx-%llx-%llx\"",
@@ -94,8 +94,10 @@ static void set_validators(struct fcache_entry *entry)
 	                      (unsigned long long)stat->ctime_ns);
 
 	assert(length > 0 && (size_t)length < sizeof entry->etag);
-	date_format(entry->modified, stat->mtime_ns / 1000000000 -
-	                                     (stat->mtime_ns % 1000000000 < 0 ? 1 : 0));
+	entry->modified_second = stat->mtime_ns / 1000000000 - (stat->mtime_ns % 1000000000 < 0);
+	if (entry->modified_second > loader->now)
+		entry->modified_second = loader->now;
+	date_format(entry->modified, entry->modified_second);
 	entry->fields[FCACHE_FIELD_ETAG] = (struct response_field){
 		STR("ETag"), { entry->etag, (size_t)length }
 	};
@@ -164,7 +166,7 @@ static int load_sized(const struct fcache_loader *loader, struct fcache_entry *e
 	entry->ranges = true;
 	/* A device's bytes change without its times. */
 	if (entry->stat.kind == LOP_FILE_REGULAR)
-		set_validators(entry);
+		set_validators(loader, entry);
 	if (set_memory(entry, lop_memory_new(HEAD_ROOM + room), 0) < 0)
 		return -ENOMEM;
 	if (!keep)

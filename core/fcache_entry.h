@@ -13,6 +13,7 @@ struct fcache_loader {
 	const struct mime *mime;
 	const char *index;     /* name of the file that stands for its folder */
 	size_t memory_max;     /* bytes of a file that is kept in memory */
+	int64_t now;           /* seconds since 1970 */
 };
 
 /* Opens and examines; NULL when memory is out. -EMFILE in *error: no descriptor was left, and there is no entry. */

@@ -10,12 +10,17 @@
 #include "os.h"
 
 #define LINGER_NS (2 * NS_PER_S)
+/* Bytes that are thrown away in one step before others have their turn. */
+#define LINGER_BYTES ((size_t)1024 * 1024)
+#define FILL_MIN ((size_t)4096)
 /* Responses are gathered up to here before they are sent together. */
 #define GATHER_MAX (64 * 1024)
 
 ssize_t http1_fill(struct http1 *http1)
 {
 	struct lop_worker *worker = http1->worker;
+	/* Behind a long pipeline reads would become ever smaller. */
+	const size_t least = http1->keep > 0 ? FILL_MIN : 1;
 	char *end;
 	ssize_t count;
 
@@ -27,8 +32,13 @@ ssize_t http1_fill(struct http1 *http1)
 		http1->in = worker->input;
 		end = http1->in + http1->in_length;
 	}
-	if (end == worker->input + worker->input_size)
-		return -ENOBUFS;
+	if ((size_t)(worker->input + worker->input_size - end) < least) {
+		/* Views hold on to what lies in front: the next step begins with an empty buffer. */
+		if (http1->keep == 0)
+			return -ENOBUFS;
+		conn_wake(http1->conn);
+		return -EAGAIN;
+	}
 	count = conn_read(http1->conn, end, (size_t)(worker->input + worker->input_size - end));
 	if (count > 0)
 		http1->in_length += (size_t)count;
@@ -97,7 +107,8 @@ static int parse_head(struct http1 *http1, size_t before)
 
 	/* Without a new end of line nothing can have become complete: a client that trickles
 	 * bytes does not have its head parsed for each of them. */
-	if (before > 0 && http1->in_length <= limits->target &&
+	assert(before <= http1->in_length);
+	if (before > 0 && http1->in_length <= limits->target && http1->in_length < limits->head &&
 	    memchr(http1->in + before, '\n', http1->in_length - before) == NULL)
 		return 0;
 	return http1_parse_head(&request->head, http1->in, http1->in_length, limits);
@@ -107,25 +118,19 @@ static enum http1_next head_complete(struct http1 *http1, int length)
 {
 	struct lop_request *request = http1->request;
 	const struct http1_head *head = &request->head;
-	int status;
 
 	request->base = http1->in;
 	request->number = ++http1->conn->requests;
 	http1_consume(http1, (size_t)length);
 	http1->keep = (size_t)(http1->in - http1->worker->input);
+	http1->started_with = 0; /* what was left over is consumed, at least in part */
 	http1->conn->partial = false;
 	http1->conn->deadline = 0;
-	http1->close = head->version >= 101 ? head->close : !head->keep_alive || head->close;
+	http1->close = (head->version >= 101 ? head->close : !head->keep_alive || head->close) ||
+	               http1->worker->settings->keepalive_timeout == 0;
 	http1_body_start(http1);
-	status = request_prepare(request);
+	(void)request_prepare(request); /* what it refuses has its response */
 	http1->state = HTTP1_RUN;
-	if (status < 0) {
-		request_fail(request, -status);
-		request->phase = LOP_PHASE_RESPONSE;
-	} else if (head->method == LOP_METHOD_UNKNOWN) {
-		request_fail(request, 501);
-		request->phase = LOP_PHASE_RESPONSE;
-	}
 	return HTTP1_GO;
 }
 
@@ -209,13 +214,36 @@ static enum http1_next step_head(struct http1 *http1)
 	if (http1->in_length == 0 && !conn->surplus) {
 		count = http1_fill(http1);
 		if (count <= 0)
-			return count == -EAGAIN ? head_wait(http1) : HTTP1_CLOSE;
+			return count == -EAGAIN && !conn->timed_out ? head_wait(http1)
+			                                            : HTTP1_CLOSE;
 	}
 	http1->request = request_new(conn);
 	if (http1->request == NULL)
 		return HTTP1_CLOSE;
 	memset(&http1->request->head, 0, offsetof(struct http1_head, fields));
 	return conn->surplus ? refuse_head(http1, 503) : read_head(http1);
+}
+
+/* The response stands: sends it. */
+static enum http1_next answer(struct http1 *http1)
+{
+	if (closes_after(http1, http1->request->response.status))
+		http1->close = true;
+	if (http1_respond(http1) < 0)
+		return HTTP1_CLOSE;
+	http1->state = HTTP1_SEND;
+	return HTTP1_GO;
+}
+
+/* Answers with an error instead of what the hooks made, and ends the connection. */
+static enum http1_next answer_instead(struct http1 *http1, int status)
+{
+	http1->close = true;
+	http1->linger = true;
+	http1->body_done = true;
+	http1->request->response.field_count = 0;
+	request_fail(http1->request, status);
+	return answer(http1);
 }
 
 static enum http1_next step_run(struct http1 *http1)
@@ -225,6 +253,8 @@ static enum http1_next step_run(struct http1 *http1)
 
 	if (conn->broken)
 		return HTTP1_CLOSE;
+	if (conn->output != NULL && output_room(conn->output) == 0)
+		return HTTP1_WAIT;
 	if (request_run(request) == LOP_AGAIN) {
 		/* Who waits for the body is bound by the client's time, others by their own. */
 		if (!http1->body_done)
@@ -233,74 +263,74 @@ static enum http1_next step_run(struct http1 *http1)
 			conn->deadline = 0;
 		return HTTP1_WAIT;
 	}
-	if (closes_after(http1, request->response.status))
-		http1->close = true;
-	if (conn->output != NULL && output_room(conn->output) == 0)
-		return HTTP1_WAIT;
-	if (http1_respond(http1) < 0)
-		return HTTP1_CLOSE;
-	http1->state = HTTP1_SEND;
+	if (http1->body_done)
+		return answer(http1);
+	if (request->body_limit >= 0 && request->body_length > request->body_limit)
+		return answer_instead(http1, 413);
+	if (!http1_body_drainable(http1))
+		return answer(http1);
+	http1->state = HTTP1_DRAIN;
 	return HTTP1_GO;
+}
+
+/* Reads the body that no hook wanted before the answer goes, so that a broken one is refused, and
+ * the next request begins where this one ends. */
+static enum http1_next step_drain(struct http1 *http1)
+{
+	struct lop_request *request = http1->request;
+	char waste[4096];
+
+	while (!http1->body_done) {
+		ssize_t count = lop_request_body_read(request, waste, sizeof waste);
+
+		if (count == -EAGAIN) {
+			/* Once, not for each piece: what trickles in is not worth more. */
+			if (http1->conn->deadline == 0)
+				lop_connection_deadline(http1->conn,
+				                        http1->worker->settings->body_timeout);
+			return HTTP1_WAIT;
+		}
+		if (count == -EMSGSIZE)
+			return answer_instead(http1, 413);
+		if (count == -ETIMEDOUT)
+			return answer_instead(http1, 408);
+		if (count == -EBADMSG)
+			return answer_instead(http1, 400);
+		if (count < 0)
+			return HTTP1_CLOSE;
+		if (request->body_taken > HTTP1_DRAIN_MAX)
+			break;
+	}
+	http1->conn->deadline = 0;
+	return answer(http1);
 }
 
 static enum http1_next step_send(struct http1 *http1)
 {
-	int result = http1_queue_body(http1);
+	int result;
 
+	if (http1->conn->broken)
+		return HTTP1_CLOSE;
+	result = http1_queue_body(http1);
+	http1->request->waiting = result == -EAGAIN;
 	if (result == 0)
 		return HTTP1_WAIT;
 	if (result == -EAGAIN) {
 		http1->conn->deadline = 0; /* the stream's owner knows how long it may take */
 		return HTTP1_WAIT;
 	}
-	if (result < 0) {
-		/* The whole was promised: the client must see that this is not the end. */
+	/* The whole was promised: the client must see that this is not the end. */
+	if (result < 0)
 		return HTTP1_CLOSE;
-	}
-	if (http1->close) {
-		queue_request(http1);
-		http1->state = HTTP1_FINISH;
-	} else if (!http1->body_done) {
-		http1->drained = 0;
-		http1->state = HTTP1_DRAIN;
-	} else {
-		queue_request(http1);
-		http1->state = HTTP1_HEAD;
-	}
+	queue_request(http1);
+	http1->state = http1->close ? HTTP1_FINISH : HTTP1_HEAD;
 	return HTTP1_GO;
-}
-
-static enum http1_next step_drain(struct http1 *http1)
-{
-	char waste[4096];
-
-	for (;;) {
-		ssize_t count = http1_body_read(http1, waste, sizeof waste);
-
-		if (count == -EAGAIN) {
-			lop_connection_deadline(http1->conn,
-			                        http1->worker->settings->body_timeout);
-			return HTTP1_WAIT;
-		}
-		if (count > 0) {
-			http1->request->body_taken += count;
-			http1->drained += count;
-		}
-		if (count < 0 || http1->drained > HTTP1_DRAIN_MAX) {
-			http1->close = true;
-			http1->linger = true;
-		}
-		if (http1->close || http1->body_done) {
-			queue_request(http1);
-			http1->state = http1->close ? HTTP1_FINISH : HTTP1_HEAD;
-			return HTTP1_GO;
-		}
-	}
 }
 
 static enum http1_next step_finish(struct http1 *http1)
 {
 	struct lop_connection *conn = http1->conn;
+	int result;
 
 	if (conn->output != NULL)
 		return HTTP1_WAIT;
@@ -309,30 +339,45 @@ static enum http1_next step_finish(struct http1 *http1)
 	if (!http1->linger && http1->in_length == 0 && !conn->readable)
 		return HTTP1_CLOSE;
 	http1->in_length = 0;
-	if (conn->acceptor->transport->shutdown(conn->transport_state) < 0)
+	result = conn->acceptor->transport->shutdown(conn->transport_state);
+	if (result == LOP_WANT_READ || result == LOP_WANT_WRITE) {
+		if (conn->timed_out)
+			return HTTP1_CLOSE;
+		if (conn->deadline == 0)
+			lop_connection_deadline(conn, LINGER_NS);
+		conn->crossed = true;
+		return HTTP1_WAIT;
+	}
+	if (result < 0)
 		return HTTP1_CLOSE;
 	lop_connection_deadline(conn, LINGER_NS);
+	conn->timed_out = false; /* that was what ended the request */
 	http1->state = HTTP1_LINGER;
 	return HTTP1_GO;
 }
 
 static enum http1_next step_linger(struct http1 *http1)
 {
-	ssize_t count;
+	size_t thrown_away = 0;
 
 	if (http1->conn->timed_out)
 		return HTTP1_CLOSE;
-	do
-		count = conn_read(http1->conn, http1->worker->input, http1->worker->input_size);
-	while (count > 0);
-	return count == -EAGAIN ? HTTP1_WAIT : HTTP1_CLOSE;
+	while (thrown_away < LINGER_BYTES) {
+		ssize_t count = conn_read(http1->conn, http1->worker->input,
+		                          http1->worker->input_size);
+
+		if (count <= 0)
+			return count == -EAGAIN ? HTTP1_WAIT : HTTP1_CLOSE;
+		thrown_away += (size_t)count;
+	}
+	return HTTP1_MORE;
 }
 
 typedef enum http1_next http1_step_f(struct http1 *http1);
 
 static http1_step_f *const steps[HTTP1_STATES] = {
-	[HTTP1_HEAD] = step_head,     [HTTP1_RUN] = step_run,       [HTTP1_SEND] = step_send,
-	[HTTP1_DRAIN] = step_drain,   [HTTP1_FINISH] = step_finish, [HTTP1_LINGER] = step_linger,
+	[HTTP1_HEAD] = step_head, [HTTP1_RUN] = step_run,       [HTTP1_DRAIN] = step_drain,
+	[HTTP1_SEND] = step_send, [HTTP1_FINISH] = step_finish, [HTTP1_LINGER] = step_linger,
 };
 
 /* Opens a window in which the client has to take the least rate's bytes. */
@@ -373,6 +418,8 @@ static enum http1_next flush(struct http1 *http1, size_t quantum)
 /* Runs the states as far as they go. */
 static enum http1_next run(struct http1 *http1, size_t quantum)
 {
+	const uint64_t begun = http1_bytes_sent(http1);
+
 	for (;;) {
 		enum http1_next next = steps[http1->state](http1);
 
@@ -380,12 +427,15 @@ static enum http1_next run(struct http1 *http1, size_t quantum)
 			continue;
 		if (next == HTTP1_CLOSE || http1->conn->output == NULL)
 			return next;
-		/* The state cannot go on before the output went; then it can. */
+		/* The state cannot go on before the output went; then it can, unless it waits for
+		 * a hook or a stream, or this step has sent its share. */
 		next = flush(http1, quantum);
 		if (next != HTTP1_GO)
 			return next;
-		if (http1->state == HTTP1_RUN && http1->request->waiting)
+		if (http1->request != NULL && http1->request->waiting)
 			return HTTP1_WAIT;
+		if (http1->bytes_queued - begun >= quantum)
+			return HTTP1_MORE;
 	}
 }
 
@@ -395,6 +445,8 @@ static void http1_end(struct http1 *http1)
 
 	end_sent(http1, true);
 	if (http1->request != NULL) {
+		if (http1->request->head_sent == 0) /* not answered: no byte so far was its own */
+			http1->request->start_mark = http1->bytes_queued;
 		http1->request->end_mark = http1->bytes_queued;
 		if (http1->request->number == 0) {
 			request_discard(&http1->request);
@@ -495,8 +547,8 @@ static enum lop_step http1_expired(void *state, struct lop_connection *conn)
 
 	if (conn->output != NULL)
 		return send_expired(http1);
-	/* Idle: nobody is waiting for an answer. */
-	if (http1 == NULL && conn->pending_length == 0)
+	/* Idle: nobody is waiting for an answer, unless a request came at the last moment. */
+	if (http1 == NULL && conn->pending_length == 0 && !conn->readable)
 		return LOP_STEP_CLOSE;
 	conn->timed_out = true;
 	return LOP_STEP_MORE;

@@ -31,7 +31,7 @@ bool http1_body_drainable(const struct http1 *http1)
 	if (http1->body_done)
 		return true;
 	/* Whoever waits for 100 may send the body or not: only closing is unambiguous. */
-	if (http1->continue_expected)
+	if (http1->continue_expected && http1->in_length == 0)
 		return false;
 	return http1->body_chunked || http1->body_left <= HTTP1_DRAIN_MAX;
 }
@@ -52,6 +52,10 @@ static ssize_t read_chunked(struct http1 *http1, void *buffer, size_t size)
 		http1_consume(http1, taken);
 		if (count < 0)
 			return count;
+		/* A chunk says how long it is: no need to wait for what will be too much. */
+		if (http1->request->body_limit >= 0 &&
+		    http1->chunked.left > (uint64_t)http1->request->body_limit)
+			return -EMSGSIZE;
 		if (chunked_done(&http1->chunked))
 			http1->body_done = true;
 		if (count > 0 || http1->body_done)

@@ -19,8 +19,8 @@
 enum http1_state {
 	HTTP1_HEAD,   /* wait for a request's head */
 	HTTP1_RUN,    /* the request goes through its hooks */
-	HTTP1_SEND,   /* the body's segments go to the output */
-	HTTP1_DRAIN,  /* the rest of a request body that nobody read is thrown away */
+	HTTP1_DRAIN,  /* a request body that no hook wanted is read and thrown away */
+	HTTP1_SEND,   /* the response's segments go to the output */
 	HTTP1_FINISH, /* what is queued goes out, then the connection ends */
 	HTTP1_LINGER, /* nothing more is written; the peer's last bytes are thrown away */
 	HTTP1_STATES,
@@ -44,7 +44,6 @@ struct http1 {
 	bool body_chunked;
 	bool body_done;
 	int64_t body_left; /* of a body with Content-Length */
-	int64_t drained;   /* of a body that nobody read */
 	struct chunked chunked;
 	uint64_t bytes_queued; /* in all, since this struct was made */
 	uint64_t window_acked; /* for the least rate: bytes acknowledged when the window began */

@@ -15,6 +15,8 @@
 /* Status line, Date, Server, Content-Length, Connection and the empty line. */
 #define HEAD_FIXED 256
 #define CHUNK_MAX ((size_t)64 * 1024)
+/* Up to this size a body in memory is copied behind its head: cheaper than a second segment. */
+#define GATHER_MAX 4096
 #define CHUNK_FRAME 10 /* up to 8 hex digits and CRLF before the data */
 
 /* How the body's end is found by the client. */
@@ -92,7 +94,7 @@ static size_t render_head(const struct lop_request *request, const struct framin
 	return (size_t)(p - out);
 }
 
-static void count_queued(struct http1 *http1, size_t length)
+static void count_queued(struct http1 *http1, uint64_t length)
 {
 	http1->bytes_queued += length;
 }
@@ -127,9 +129,10 @@ static struct framing choose_framing(struct http1 *http1)
 	const int status = request->response.status;
 	struct framing framing = { .length = response_length(request) };
 
-	if (request->response.close || http1->worker->draining || !http1_body_drainable(http1))
+	/* A body that was not read to its end here never is: it must not be taken for a request. */
+	if (request->response.close || http1->worker->draining || !http1->body_done)
 		http1->close = true;
-	if (!http1_body_drainable(http1))
+	if (!http1->body_done)
 		http1->linger = true;
 	if (!has_body(status)) {
 		framing.length = -1;
@@ -190,7 +193,8 @@ static int respond_rendered(struct http1 *http1, struct output *output)
 	size_t length;
 
 	if (rendered == NULL || rendered->memory == NULL || request->head.version < 101 ||
-	    http1->close || http1->worker->draining || !http1->body_done)
+	    http1->close || request->response.close || http1->worker->draining ||
+	    !http1->body_done)
 		return 0;
 	(void)worker_date(http1->worker);
 	if (!rendered_ready(http1, rendered))
@@ -208,6 +212,26 @@ static int respond_rendered(struct http1 *http1, struct output *output)
 	count_queued(http1, length);
 	http1->framed = false;
 	return 1;
+}
+
+/* Copies the segments that are short and in memory to out, at most GATHER_MAX bytes. */
+static size_t gather_body(struct lop_request *request, char *out)
+{
+	const struct response *response = &request->response;
+	size_t length = 0;
+
+	while (response->segment_count > 0) {
+		const struct body_segment *segment = &response->segments[0];
+
+		if (segment->kind != BODY_MEMORY ||
+		    segment->length > (int64_t)(GATHER_MAX - length))
+			break;
+		memcpy(out + length, segment->source.memory->data + segment->offset,
+		       (size_t)segment->length);
+		length += (size_t)segment->length;
+		response_drop_first(request);
+	}
+	return length;
 }
 
 int http1_respond(struct http1 *http1)
@@ -228,16 +252,18 @@ int http1_respond(struct http1 *http1)
 	if (respond_rendered(http1, output))
 		return 0;
 	framing = choose_framing(http1);
-	memory = worker_scratch(http1->worker, head_size(request), &offset);
+	if (request->head.method == LOP_METHOD_HEAD || !has_body(request->response.status))
+		response_clear_body(request);
+	memory = worker_scratch(http1->worker, head_size(request) + GATHER_MAX, &offset);
 	if (memory == NULL)
 		return -ENOMEM;
 	length = render_head(request, &framing, memory->data + offset, &date);
+	request->head_sent = length;
+	if (!http1->framed)
+		length += gather_body(request, memory->data + offset + length);
 	worker_scratch_commit(http1->worker, length);
 	output_memory(output, memory, offset, length);
 	count_queued(http1, length);
-	request->head_sent = length;
-	if (request->head.method == LOP_METHOD_HEAD || !has_body(request->response.status))
-		response_clear_body(request);
 	return 0;
 }
 
@@ -309,7 +335,7 @@ int http1_queue_body(struct http1 *http1)
 			              (size_t)segment->length);
 		else
 			output_file(output, segment->source.file, segment->offset, segment->length);
-		count_queued(http1, (size_t)segment->length);
+		count_queued(http1, (uint64_t)segment->length);
 		response_drop_first(request);
 	}
 	if (http1->framed) {

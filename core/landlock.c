@@ -41,8 +41,8 @@
 	 FS_TRUNCATE)
 /* What a module that writes below the root may do there. */
 #define FS_UPLOAD                                                                                  \
-	(FS_WRITE_FILE | FS_REMOVE_DIR | FS_REMOVE_FILE | FS_MAKE_DIR | FS_MAKE_REG | FS_MAKE_SYM | \
-	 FS_REFER | FS_TRUNCATE)
+	(FS_WRITE_FILE | FS_REMOVE_DIR | FS_REMOVE_FILE | FS_MAKE_DIR | FS_MAKE_REG |              \
+	 FS_MAKE_SYM | FS_REFER | FS_TRUNCATE)
 
 #define PROC_MAGIC 0x9fa0
 
@@ -54,8 +54,8 @@ struct ruleset {
 
 struct abi {
 	int version;
-	uint64_t fs;     /* rights that this version knows */
-	size_t size;     /* of struct ruleset, as far as it knows it */
+	uint64_t fs; /* rights that this version knows */
+	size_t size; /* of struct ruleset, as far as it knows it */
 };
 
 static const struct abi abis[] = {
@@ -70,8 +70,8 @@ static const struct abi abis[] = {
 /* NULL: this kernel has no Landlock, or it is switched off. */
 static const struct abi *find_abi(void)
 {
-	long version = syscall(SYS_landlock_create_ruleset, NULL, 0,
-	                       LANDLOCK_CREATE_RULESET_VERSION);
+	long version =
+		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
 	for (size_t i = 0; i < sizeof(abis) / sizeof(abis[0]); i++)
 		if (version >= abis[i].version)
@@ -125,9 +125,9 @@ static int allow_housekeeping(struct lop_core *core, int rules, uint64_t known)
 	if (core->chrooted)
 		return result;
 	if (result == 0 && core->pid_file.path != NULL)
-		result = allow_folder_of(rules, core->pid_file.path,
-		                         known & (FS_WRITE_FILE | FS_MAKE_REG | FS_REMOVE_FILE |
-		                                  FS_TRUNCATE));
+		result = allow_folder_of(
+			rules, core->pid_file.path,
+			known & (FS_WRITE_FILE | FS_MAKE_REG | FS_REMOVE_FILE | FS_TRUNCATE));
 	for (size_t i = 0; i < core->listeners.count && result == 0; i++) {
 		const struct listener *listener = &core->listeners.items[i];
 
@@ -186,10 +186,11 @@ int landlock_enter(struct lop_core *core, bool alone)
 		return 0;
 	result = restrict_self(core, abi, alone);
 	if (result < 0)
-		lop_core_message(core, LOP_LOG_ERROR,
-		                 "cannot restrict the process with Landlock: %s; this is a defect of "
-		                 "the server or the system, please report it",
-		                 strerror(-result));
+		lop_core_message(
+			core, LOP_LOG_ERROR,
+			"cannot restrict the process with Landlock: %s; this is a defect of "
+			"the server or the system, please report it",
+			strerror(-result));
 	return result;
 }
 

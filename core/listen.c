@@ -15,7 +15,7 @@
 
 #define PLAIN "plain"
 
-/* ---- what is wanted --------------------------------------------------------------------------- */
+/* ---- what is wanted ------------------------------------------------------------------------- */
 
 static bool is_secure(const struct modules *modules, const char *transport)
 {
@@ -55,17 +55,17 @@ static int bad_address(struct lop_core *core, const char *text, int result)
 		                 "shorter one",
 		                 text);
 	else
-		lop_core_message(core, LOP_LOG_ERROR,
-		                 "--listen %s: not a numeric address; write 192.0.2.1, [::1]:8080 or "
-		                 "unix:/run/x.sock",
-		                 text);
+		lop_core_message(
+			core, LOP_LOG_ERROR,
+			"--listen %s: not a numeric address; write 192.0.2.1, [::1]:8080 or "
+			"unix:/run/x.sock",
+			text);
 	return -EINVAL;
 }
 
 static struct listener *append(struct listeners *listeners, const char *transport)
 {
-	struct listener *items = realloc(listeners->items,
-	                                 (listeners->count + 1) * sizeof(*items));
+	struct listener *items = realloc(listeners->items, (listeners->count + 1) * sizeof(*items));
 	char *copy = strdup(transport);
 
 	if (items != NULL)
@@ -138,7 +138,8 @@ static int refuse_twice(struct lop_core *core)
 			const struct address *address = &listeners->items[i].address;
 
 			if (!address_equal(address, &listeners->items[j].address) ||
-			    (address->socket.base.sa_family != AF_UNIX && address_port(address) == 0))
+			    (address->socket.base.sa_family != AF_UNIX &&
+			     address_port(address) == 0))
 				continue;
 			address_text(address, text, sizeof(text));
 			lop_core_message(core, LOP_LOG_ERROR, "--listen %s is given twice", text);
@@ -165,13 +166,14 @@ int listeners_configure(struct lop_core *core)
 	return result < 0 ? result : refuse_twice(core);
 }
 
-/* ---- what was there before -------------------------------------------------------------------- */
+/* ---- what was there before ------------------------------------------------------------------ */
 
 int listeners_inherit(struct lop_core *core, int descriptor, const char *transport,
                       bool from_manager)
 {
 	struct listeners *listeners = &core->listeners;
-	struct inherited one = { .descriptor = descriptor, .from_manager = from_manager,
+	struct inherited one = { .descriptor = descriptor,
+		                 .from_manager = from_manager,
 		                 .address.length = sizeof(one.address.socket) };
 	struct inherited *items;
 	int type = 0, listening = 0, result = -EINVAL;
@@ -232,8 +234,8 @@ static int adopt(struct listeners *listeners, struct listener *listener)
 		sockets[listener->count++] = one->descriptor;
 		listener->address = one->address;
 		listener->from_manager = one->from_manager;
-		listener->unlink = one->address.socket.base.sa_family == AF_UNIX &&
-		                   !one->from_manager;
+		listener->unlink =
+			one->address.socket.base.sa_family == AF_UNIX && !one->from_manager;
 		one->descriptor = -1;
 	}
 	return (int)listener->count;
@@ -270,7 +272,7 @@ static int adopt_rest(struct lop_core *core)
 	return 0;
 }
 
-/* ---- sockets ---------------------------------------------------------------------------------- */
+/* ---- sockets -------------------------------------------------------------------------------- */
 
 static int cannot_listen(struct lop_core *core, const struct address *address, int result)
 {
@@ -295,9 +297,9 @@ static int cannot_listen(struct lop_core *core, const struct address *address, i
 static int open_one(struct lop_core *core, struct listener *listener, size_t wanted)
 {
 	int family = listener->address.socket.base.sa_family, result;
-	int *sockets = realloc(listener->sockets,
-	                       (wanted > listener->count ? wanted : listener->count) *
-	                               sizeof(*sockets));
+	int *sockets =
+		realloc(listener->sockets,
+	                (wanted > listener->count ? wanted : listener->count) * sizeof(*sockets));
 
 	if (sockets == NULL)
 		return -ENOMEM;

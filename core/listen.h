@@ -48,8 +48,8 @@ int listeners_configure(struct lop_core *core);
 /* Takes over a listening socket; not one of a stream: -EINVAL. It is closed then. */
 int listeners_inherit(struct lop_core *core, int descriptor, const char *transport,
                       bool from_manager);
-/* Binds all (TCP_NODELAY is set on the listeners: accepted sockets inherit it). Prints a message and
- * returns a negative errno on failure. */
+/* Binds all (TCP_NODELAY is set on the listeners: accepted sockets inherit it). Returns 0, or a
+ * negative errno after a message. */
 int listeners_open(struct lop_core *core, int workers);
 /* Closes the sockets of all workers but this. */
 void listeners_keep(struct lop_core *core, int worker);

@@ -10,6 +10,8 @@
 #define ONES UINT64_C(0x0101010101010101)
 #define HIGHS UINT64_C(0x8080808080808080)
 
+#define ESCAPED_MAX 12 /* two times \uXXXX */
+
 /* Not 0 when one of eight bytes is a control, a '"', a '\' or at least 0x7F; exact as a whole, not
  * for the single byte. `blank` is 0x20, or 0x21 to count the space in. */
 static inline uint64_t suspect(uint64_t word, unsigned blank)
@@ -64,17 +66,19 @@ static size_t utf8_length(const unsigned char *data, size_t length)
 	return size;
 }
 
-static size_t hex(char *out, const char *lead, unsigned char byte, const char *digits)
+static const char digits[] = "0123456789abcdef";
+
+static size_t hex(char *out, const char *lead, unsigned char byte, const char *alphabet)
 {
 	size_t length = strlen(lead);
 
 	memcpy(out, lead, length);
-	out[length] = digits[byte >> 4];
-	out[length + 1] = digits[byte & 15];
+	out[length] = alphabet[byte >> 4];
+	out[length + 1] = alphabet[byte & 15];
 	return length + 2;
 }
 
-/* One escaped byte or character: writes it into out (at least 6 bytes) and sets *taken. */
+/* One escaped byte or character: writes it into out (ESCAPED_MAX bytes) and sets *taken. */
 static size_t escape_text(char *out, const unsigned char *data, size_t length, size_t *taken)
 {
 	(void)length;
@@ -82,15 +86,37 @@ static size_t escape_text(char *out, const unsigned char *data, size_t length, s
 	return hex(out, "\\x", data[0], "0123456789ABCDEF");
 }
 
+/* \uXXXX; two of them, a surrogate pair, above U+FFFF. */
+static size_t escape_character(char *out, uint32_t character)
+{
+	char lead[] = "\\uXX";
+	size_t length = 0;
+
+	if (character > 0xffff) {
+		length = escape_character(out, 0xd800 + ((character - 0x10000) >> 10));
+		character = 0xdc00 + ((character - 0x10000) & 0x3ff);
+	}
+	lead[2] = digits[character >> 12];
+	lead[3] = digits[character >> 8 & 15];
+	return length + hex(out + length, lead, (unsigned char)character, digits);
+}
+
+static uint32_t utf8_character(const unsigned char *data, size_t length)
+{
+	uint32_t character = data[0] & (0xffu >> (length + 1));
+
+	for (size_t i = 1; i < length; i++)
+		character = character << 6 | (data[i] & 0x3fu);
+	return character;
+}
+
 static size_t escape_json(char *out, const unsigned char *data, size_t length, size_t *taken)
 {
 	static const char letters[] = "\bb\tt\nn\ff\rr\"\"\\\\";
 
 	*taken = data[0] < 0x80 ? 0 : utf8_length(data, length);
-	if (*taken > 0) {
-		memcpy(out, data, *taken);
-		return *taken;
-	}
+	if (*taken > 0)
+		return escape_character(out, utf8_character(data, *taken));
 	*taken = 1;
 	for (const char *letter = letters; *letter != '\0'; letter += 2)
 		if ((unsigned char)letter[0] == data[0]) {
@@ -98,7 +124,7 @@ static size_t escape_json(char *out, const unsigned char *data, size_t length, s
 			out[1] = letter[1];
 			return 2;
 		}
-	return hex(out, "\\u00", data[0], "0123456789abcdef");
+	return escape_character(out, data[0]);
 }
 
 static size_t escape_message(char *out, const unsigned char *data, size_t length, size_t *taken)
@@ -125,7 +151,7 @@ static char *run(char *out, char *end, struct lop_str text, unsigned blank, esca
 
 	for (;;) {
 		size_t clean = copy_plain(out, (size_t)(end - out), data, left, blank);
-		char escaped[8];
+		char escaped[ESCAPED_MAX];
 		size_t size, taken;
 
 		if (clean > 0 && out <= end - 3)

@@ -13,7 +13,7 @@
 enum log_escape {
 	LOG_ESCAPE_QUOTED, /* in double quotes: \xXX for controls, '"', '\', bytes from 0x7F */
 	LOG_ESCAPE_BARE, /* between spaces: spaces as well */
-	LOG_ESCAPE_JSON, /* in a JSON string; valid UTF-8 stays, other bytes become \u00XX */
+	LOG_ESCAPE_JSON, /* in a JSON string: \uXXXX for UTF-8, \u00XX for other bytes from 0x7F */
 };
 
 /* Writes text escaped from out on, not past end; what does not fit is cut, never within an escape

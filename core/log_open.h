@@ -16,8 +16,8 @@
 struct log_target {
 	char *path;    /* absolute, or "-" for standard error */
 	char *name;    /* its last component, within path */
-	int folder;    /* descriptor of its folder, -1 when none is held. It leads out of a chroot: a
-	                * worker whose master opens its logs (control.h) closes it */
+	int folder;    /* descriptor of its folder, -1 when none is held. It leads out of a
+	                * chroot: a worker whose master opens its logs (control.h) closes it */
 	bool many;     /* PATH.N for worker N */
 	bool none;     /* no file: -q, or the provider needs none */
 	bool readable; /* the provider wants to read what it writes */

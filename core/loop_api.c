@@ -67,6 +67,7 @@ void lop_worker_message(struct lop_worker *worker, enum lop_log_level level, con
 
 	va_start(arguments, format);
 	message_write(worker->core, &worker->log, level, format, arguments);
+	worker_log_arm(worker);
 	va_end(arguments);
 }
 

@@ -93,11 +93,12 @@ static enum status print_what_was_asked(struct lop_core *core)
 /* The rest of what can be checked without touching the system. */
 static enum status check_settings(struct lop_core *core)
 {
+	const char *format = core->settings.log_format;
 	char error[512];
 
 	if (modules_stage(core, LOP_STAGE_CONFIGURED, NULL) < 0)
 		return STATUS_FAILED;
-	if (log_format_new(core->settings.log_format, &core->log_format, error, sizeof(error)) < 0) {
+	if (log_format_new(format, &core->log_format, error, sizeof(error)) < 0) {
 		lop_core_message(core, LOP_LOG_ERROR, "--log-format: %s", error);
 		return STATUS_USAGE;
 	}
@@ -126,10 +127,11 @@ static void warn_unreachable(struct lop_core *core)
 	if (to->uid == st.st_uid)
 		wanted = S_IXUSR;
 	if (!(st.st_mode & wanted))
-		lop_core_message(core, LOP_LOG_WARNING,
-		                 "user %s may not enter %s, so nothing there can be served; give it "
-		                 "the right (chmod o+x), or name another with --user",
-		                 to->user, core->root->path);
+		lop_core_message(
+			core, LOP_LOG_WARNING,
+			"user %s may not enter %s, so nothing there can be served; give it "
+			"the right (chmod o+x), or name another with --user",
+			to->user, core->root->path);
 }
 
 static int open_root(struct lop_core *core)
@@ -140,6 +142,8 @@ static int open_root(struct lop_core *core)
 	if (path == NULL)
 		path = geteuid() == 0 ? DEFAULT_ROOT : ".";
 	result = root_new(path, &core->root);
+	if (result == 0 && faccessat(core->root->descriptor, ".", X_OK, AT_EACCESS) < 0)
+		result = -errno;
 	if (result < 0)
 		lop_core_message(core, LOP_LOG_ERROR,
 		                 "cannot serve %s: %s; name the folder with -R DIR", path,
@@ -169,8 +173,8 @@ static int prepare_logs(struct lop_core *core, int workers)
 {
 	struct settings *settings = &core->settings;
 	const struct loaded_module *provider = modules_log(&core->modules);
-	bool to_error = settings->log_file == NULL ? geteuid() != 0
-	                                           : strcmp(settings->log_file, "-") == 0;
+	bool to_error =
+		settings->log_file == NULL ? geteuid() != 0 : strcmp(settings->log_file, "-") == 0;
 
 	/* The log's times are the system's: its zone is read while it is in reach. */
 	tzset();
@@ -181,9 +185,10 @@ static int prepare_logs(struct lop_core *core, int workers)
 		                 modules_folder());
 	} else if (!settings->quiet && settings->daemon && to_error &&
 	           (provider->module->log->flags & LOP_LOG_NO_FILE) == 0) {
-		lop_core_message(core, LOP_LOG_WARNING,
-		                 "there is no access log: the background has no standard error; name "
-		                 "a file with -o, or say -q");
+		lop_core_message(
+			core, LOP_LOG_WARNING,
+			"there is no access log: the background has no standard error; name "
+			"a file with -o, or say -q");
 		settings->quiet = true;
 	}
 	if (settings->quiet || provider == NULL)
@@ -219,7 +224,8 @@ static int run(struct lop_core *core, int argc, char **argv)
 		                 strerror(errno));
 		return STATUS_FAILED;
 	}
-	systemd_start(core);
+	if (systemd_start(core) < 0)
+		return STATUS_FAILED;
 	status = read_options(core, argc, argv);
 	if (status == GO_ON)
 		status = print_what_was_asked(core);

@@ -69,16 +69,53 @@ static int64_t now(void)
 	return (int64_t)time.tv_sec * NS_PER_S + time.tv_nsec;
 }
 
-/* ---- workers ---------------------------------------------------------------------------------- */
+/* ---- phases --------------------------------------------------------------------------------- */
 
+static void signal_all(const struct master *master, int number)
+{
+	for (int i = 0; i < master->count; i++)
+		if (master->slots[i].pid > 0)
+			(void)kill(master->slots[i].pid, number);
+}
+
+static void change_phase(struct master *master, enum phase phase)
+{
+	const struct settings *settings = &master->core->settings;
+
+	if (phase <= master->phase)
+		return;
+	if (master->phase < PHASE_DRAINING) {
+		systemd_stopping(master->core);
+		listeners_close(master->core);
+	}
+	master->phase = phase;
+	if (phase == PHASE_DRAINING) {
+		signal_all(master, SIGQUIT);
+		master->deadline = now() + settings->drain_timeout + DRAIN_GRACE;
+	} else if (phase == PHASE_STOPPING) {
+		signal_all(master, SIGTERM);
+		master->deadline = now() + STOP_GRACE;
+	} else if (phase == PHASE_KILLING) {
+		signal_all(master, SIGKILL);
+	}
+}
+
+/* What fails at the start fails again: the user is there to see to it. */
+static void give_up(struct master *master)
+{
+	master->status = 1;
+	change_phase(master, PHASE_STOPPING);
+}
+
+/* ---- workers -------------------------------------------------------------------------------- */
+
+/* Not when nothing is logged. */
 static int open_log(struct lop_core *core, int index)
 {
 	const struct privileges *to = &core->privileges;
 	char path[4096];
 	int log;
 
-	if (core->log.none)
-		return -1;
 	log = log_target_open(&core->log, index, to->root ? to->uid : (uid_t)-1,
 	                      to->root ? to->gid : (gid_t)-1);
 	if (log >= 0)
@@ -110,20 +147,27 @@ static void become_worker(struct master *master, int index, int log, int control
 	master->status = serve_worker(core, index, log, control);
 }
 
-/* Forks a worker; in the worker it returns when that has ended. */
+static int cannot_start(struct master *master, int index, int result)
+{
+	lop_core_message(master->core, LOP_LOG_ERROR, "cannot start worker %d: %s", index,
+	                 strerror(-result));
+	return result;
+}
+
+/* Forks a worker; in the worker it returns when that has ended. Says what failed. */
 static int spawn(struct master *master, int index)
 {
 	struct slot *slot = &master->slots[index];
-	int log = open_log(master->core, index), line[2], result;
+	int log = -1, line[2], result;
 	pid_t pid;
 
-	if (log < -1)
+	if (!master->core->log.none && (log = open_log(master->core, index)) < 0)
 		return log;
 	result = control_pair(line);
 	if (result < 0) {
 		if (log >= 0)
 			close(log);
-		return result;
+		return cannot_start(master, index, result);
 	}
 	signals_block();
 	pid = fork();
@@ -139,7 +183,7 @@ static int spawn(struct master *master, int index)
 		close(log);
 	if (pid < 0) {
 		close(line[0]);
-		return result;
+		return cannot_start(master, index, result);
 	}
 	slot->pid = pid;
 	slot->control = line[0];
@@ -161,65 +205,26 @@ static void start_due(struct master *master)
 {
 	for (int i = 0; i < master->count && !master->is_worker; i++) {
 		struct slot *slot = &master->slots[i];
-		int result;
 
-		if (slot->pid > 0 || now() < slot->start_at)
+		if (slot->pid > 0 || now() < slot->start_at || spawn(master, i) == 0)
 			continue;
-		result = spawn(master, i);
-		if (result == 0)
-			continue;
-		if (master->phase == PHASE_STARTING) {
-			master->status = 1;
-			master->phase = PHASE_STOPPING;
-		}
-		lop_core_message(master->core, LOP_LOG_ERROR, "cannot start worker %d: %s", i,
-		                 strerror(-result));
 		delay_next(slot);
+		if (master->phase == PHASE_STARTING)
+			give_up(master);
 		return;
 	}
 }
 
-static void signal_all(const struct master *master, int number)
-{
-	for (int i = 0; i < master->count; i++)
-		if (master->slots[i].pid > 0)
-			(void)kill(master->slots[i].pid, number);
-}
-
-static void change_phase(struct master *master, enum phase phase)
-{
-	const struct settings *settings = &master->core->settings;
-
-	if (phase <= master->phase)
-		return;
-	if (master->phase < PHASE_DRAINING) {
-		if (master->core->upgrade.child > 0)
-			systemd_notify(master->core, "MAINPID=%ld",
-			               (long)master->core->upgrade.child);
-		else
-			systemd_stopping(master->core);
-		listeners_close(master->core);
-	}
-	master->phase = phase;
-	if (phase == PHASE_DRAINING) {
-		signal_all(master, SIGQUIT);
-		master->deadline = now() + settings->drain_timeout + DRAIN_GRACE;
-	} else if (phase == PHASE_STOPPING) {
-		signal_all(master, SIGTERM);
-		master->deadline = now() + STOP_GRACE;
-	} else if (phase == PHASE_KILLING) {
-		signal_all(master, SIGKILL);
-	}
-}
-
-/* ---- what happens to them --------------------------------------------------------------------- */
+/* ---- what happens to them ------------------------------------------------------------------- */
 
 static void report_death(struct master *master, int index, pid_t pid, int status)
 {
 	struct slot *slot = &master->slots[index];
 	char next[64] = "";
 
-	if (master->phase >= PHASE_DRAINING && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	/* One that does not start has said why. */
+	if (WIFEXITED(status) && (master->phase == PHASE_STARTING || master->status != 0 ||
+	                          (master->phase >= PHASE_DRAINING && WEXITSTATUS(status) == 0)))
 		return;
 	if (master->phase == PHASE_SERVING && slot->delay > 0)
 		snprintf(next, sizeof(next), "; starting another in %.1f s",
@@ -250,11 +255,8 @@ static void worker_ended(struct master *master, int index, int status)
 	else
 		slot->delay = 0;
 	report_death(master, index, pid, status);
-	/* What fails at the start fails again: the user is there to see to it. */
-	if (master->phase == PHASE_STARTING) {
-		master->status = 1;
-		change_phase(master, PHASE_STOPPING);
-	}
+	if (master->phase == PHASE_STARTING)
+		give_up(master);
 }
 
 static void reap(struct master *master)
@@ -301,7 +303,7 @@ static void reopen(struct master *master)
 
 		if (slot->pid <= 0)
 			continue;
-		log = open_log(master->core, i);
+		log = master->core->log.none ? -1 : open_log(master->core, i);
 		if (log >= 0) {
 			(void)control_send(slot->control, CONTROL_LOG, log);
 			close(log);
@@ -327,7 +329,7 @@ static void obey(struct master *master, unsigned signals)
 		change_phase(master, PHASE_STOPPING);
 }
 
-/* ---- the loop --------------------------------------------------------------------------------- */
+/* ---- the loop ------------------------------------------------------------------------------- */
 
 static bool any_worker(const struct master *master)
 {
@@ -392,8 +394,7 @@ int master_run(struct lop_core *core, int workers)
 		master.status = 1;
 	} else {
 		start_due(&master);
-		while (!master.is_worker &&
-		       (master.phase <= PHASE_SERVING || any_worker(&master)))
+		while (!master.is_worker && (master.phase <= PHASE_SERVING || any_worker(&master)))
 			turn(&master);
 	}
 	free(master.slots);

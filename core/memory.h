@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Bytes that are shared: struct lop_memory of <lophttpd/file.h> from the inside, with a retain and a
- * release that cost no call. A worker has one thread, so the count is a plain number.
+ * Bytes that are shared: struct lop_memory of <lophttpd/file.h> from the inside, with a retain and
+ * a release that cost no call. A worker has one thread, so the count is a plain number.
  */
 #ifndef MEMORY_H
 #define MEMORY_H

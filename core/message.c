@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "access_log.h"
@@ -17,16 +18,21 @@
 #define TEXT_MAX 1024
 #define LINE_MAX_BYTES (2 * TEXT_MAX)
 
-/* Less than PIPE_BUF, so that lines of several workers do not mix in a pipe. */
-static void write_standard_error(const struct lop_core *core, const char *text, size_t length,
-                                 bool wait)
+/* To standard error, or from the background to syslog(3), whose levels ours are. A line is less
+ * than PIPE_BUF, so that lines of several workers do not mix in a pipe. */
+static void write_line(const struct lop_core *core, enum lop_log_level level, const char *text,
+                       size_t length, bool wait)
 {
 	struct pollfd ready = { .fd = STDERR_FILENO, .events = POLLOUT };
 	const char *program = core->program != NULL ? core->program : "lhttpd";
 	char line[LINE_MAX_BYTES];
-	char *out = line + snprintf(line, 64, "%.60s: ", program);
+	char *start = line + snprintf(line, 64, "%.60s: ", program), *out;
 
-	out = log_escape_message(out, line + sizeof(line) - 1, (struct lop_str){ text, length });
+	out = log_escape_message(start, line + sizeof(line) - 1, (struct lop_str){ text, length });
+	if (!core->foreground) {
+		syslog((int)level, "%.*s", (int)(out - start), start);
+		return;
+	}
 	*out++ = '\n';
 	if (!wait && poll(&ready, 1, 0) <= 0)
 		return;
@@ -53,11 +59,10 @@ void lop_core_message(struct lop_core *core, enum lop_log_level level, const cha
 	va_list arguments;
 	size_t length;
 
-	(void)level; /* whoever reads standard error while the server starts reads it all */
 	va_start(arguments, format);
 	length = format_text(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	write_standard_error(core, text, length, true);
+	write_line(core, level, text, length, true);
 }
 
 void message_write(struct lop_core *core, struct access_log *log, enum lop_log_level level,
@@ -68,5 +73,5 @@ void message_write(struct lop_core *core, struct access_log *log, enum lop_log_l
 	bool taken = log != NULL && access_log_message(log, level, text, length);
 
 	if (core->foreground || !taken)
-		write_standard_error(core, text, length, false);
+		write_line(core, level, text, length, false);
 }

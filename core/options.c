@@ -41,7 +41,7 @@ struct reading {
 	char **argv;
 	bool strict;
 	bool in_file;
-	bool given[OPTION_COUNT_MAX];              /* on the command line */
+	bool given[OPTION_COUNT_MAX];                /* on the command line */
 	const struct shorthand *letters[SHORTHANDS]; /* that were seen, in order */
 	size_t letter_count;
 	char *error;
@@ -73,7 +73,7 @@ static int fail(struct reading *reading, int result, const char *format, ...)
 	return result;
 }
 
-/* ---- what an option is ------------------------------------------------------------------------ */
+/* ---- what an option is ---------------------------------------------------------------------- */
 
 static bool matches(const struct lop_option *option, const struct typed *typed)
 {
@@ -144,7 +144,7 @@ static struct spelling spell(const struct reading *reading, const struct typed *
 	return out;
 }
 
-/* ---- what is done with it --------------------------------------------------------------------- */
+/* ---- what is done with it ------------------------------------------------------------------- */
 
 static int unknown(struct reading *reading, const struct typed *typed)
 {
@@ -157,7 +157,8 @@ static int unknown(struct reading *reading, const struct typed *typed)
 	if (near != NULL)
 		return fail(reading, -EINVAL, "unknown option %s; did you mean %s%s?",
 		            spell(reading, typed).text, reading->in_file ? "" : "--", near);
-	return fail(reading, -EINVAL, "unknown option %s; --help lists them, a module's with its -M",
+	return fail(reading, -EINVAL,
+	            "unknown option %s; --help lists them, a module's with its -M",
 	            spell(reading, typed).text);
 }
 
@@ -229,7 +230,7 @@ static int take(struct reading *reading, const struct typed *typed)
 	            spell(reading, typed).text, inner);
 }
 
-/* ---- the command line ------------------------------------------------------------------------- */
+/* ---- the command line ----------------------------------------------------------------------- */
 
 /* --name, --name=value, --name value. Returns how many arguments were used up, or an error. */
 static int read_long(struct reading *reading, const char *text, const char *next)
@@ -290,16 +291,17 @@ static int read_arguments(struct reading *reading)
 		else if (text[0] == '-' && text[1] != '-' && text[1] != '\0')
 			used = read_letters(reading, text + 1, next);
 		else if (reading->strict && (strcmp(text, "--") != 0 || next != NULL))
-			return fail(reading, -EINVAL,
-			            "'%s' is not an option; the folder to serve is given with -R DIR",
-			            strcmp(text, "--") == 0 ? next : text);
+			return fail(
+				reading, -EINVAL,
+				"'%s' is not an option; the folder to serve is given with -R DIR",
+				strcmp(text, "--") == 0 ? next : text);
 		if (used < 0)
 			return used;
 	}
 	return 0;
 }
 
-/* ---- the config file -------------------------------------------------------------------------- */
+/* ---- the config file ------------------------------------------------------------------------ */
 
 static int read_line(void *context, const char *name, const char *value, char *error,
                      size_t error_size)
@@ -346,7 +348,7 @@ static int read_all(struct reading *reading, const char *text, size_t length, co
 	return result;
 }
 
-/* ---- modules ---------------------------------------------------------------------------------- */
+/* ---- modules -------------------------------------------------------------------------------- */
 
 static bool is_loaded(const struct modules *modules, const char *name)
 {
@@ -362,10 +364,11 @@ static int load_for(struct reading *reading, const char *option, const char *mod
 	if (is_loaded(&reading->core->modules, module))
 		return 0;
 	if (!modules_installed(module))
-		return fail(reading, -ENOENT,
-		            "%s needs the module %s, which is not installed in %s; install it, or load "
-		            "it with -M /path/%s.so",
-		            option, module, modules_folder(), module);
+		return fail(
+			reading, -ENOENT,
+			"%s needs the module %s, which is not installed in %s; install it, or load "
+			"it with -M /path/%s.so",
+			option, module, modules_folder(), module);
 	return modules_load(reading->core, module, reading->error, reading->error_size);
 }
 
@@ -405,8 +408,9 @@ static int load_modules(struct reading *reading)
 
 int options_read(struct lop_core *core, int argc, char **argv, char *error, size_t error_size)
 {
-	struct reading reading = { .core = core, .argc = argc, .argv = argv, .error = error,
-		                   .error_size = error_size };
+	struct reading reading = {
+		.core = core, .argc = argc, .argv = argv, .error = error, .error_size = error_size
+	};
 	char *file = NULL, *text = NULL;
 	size_t length = 0;
 	int result;

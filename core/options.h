@@ -3,9 +3,9 @@
  * What a user types: one table of the core's options, from which the parser, --help, the config
  * file and the manual page come. Options of loaded modules join in by the same rules.
  *
- * The command line is gone through twice: the first time only modules and the config file are looked
- * for, because a module's options are known after it is loaded. An option given twice: the last
- * wins, unless it is repeatable. The command line wins over the config file.
+ * The command line is gone through twice: the first time only modules and the config file are
+ * looked for, because a module's options are known after it is loaded. An option given twice: the
+ * last wins, unless it is repeatable. The command line wins over the config file.
  */
 #ifndef OPTIONS_H
 #define OPTIONS_H

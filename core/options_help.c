@@ -156,7 +156,8 @@ static void end_mdoc(FILE *out)
 
 void options_print_help(const struct lop_core *core, FILE *out)
 {
-	static const struct look look = { .begin = begin_help, .option = print_option,
+	static const struct look look = { .begin = begin_help,
+		                          .option = print_option,
 		                          .end = end_help };
 
 	fprintf(out,
@@ -170,7 +171,8 @@ void options_print_help(const struct lop_core *core, FILE *out)
 
 void options_print_mdoc(const struct lop_core *core, FILE *out)
 {
-	static const struct look look = { .begin = begin_mdoc, .option = print_item,
+	static const struct look look = { .begin = begin_mdoc,
+		                          .option = print_item,
 		                          .end = end_mdoc };
 
 	print_all(&look, core, out);

@@ -68,7 +68,8 @@ static void consider(struct search *search, const char *candidate)
 const char *options_suggest(const struct modules *modules, const char *name, size_t length)
 {
 	/* Further away than a third of its letters it is another word. */
-	struct search search = { .name = name, .length = length,
+	struct search search = { .name = name,
+		                 .length = length,
 		                 .best_distance = (unsigned)length / 3 + 2 };
 
 	if (length == 0 || length > NAME_MAX_LENGTH)

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "http1_parse.h"
 #include "options.h"
 
 #define FIELD(field) .offset = offsetof(struct settings, field)
@@ -31,20 +32,24 @@ static const struct option network[] = {
 	  .high = 65535,
 	  .help = "default 80, 443 with encryption; 8080 and 8443 when not root; 0: any free one" },
 	{ .letter = 'l', .name = "listen", .argument = "ADDR", .kind = OPTION_LIST, FIELD(listen),
-	  .help = "local address, repeatable: 192.0.2.1, [::1]:8080, unix:/run/x.sock; ',NAME' at its "
-	          "end chooses a transport; default 0.0.0.0" },
+	  .help = "local address, repeatable: 192.0.2.1, [::1]:8080, unix:/run/x.sock; ',NAME' at "
+	          "its end chooses a transport; default 0.0.0.0" },
 	{ .letter = '6', .name = "ipv6", .kind = OPTION_FLAG, FIELD(ipv6),
 	  .help = "listen on ::, which takes IPv4 as well" },
+	{ .name = "defer-accept", .kind = OPTION_FLAG, FIELD(defer_accept),
+	  .help = "take a connection only when its first bytes are there, or a second has passed "
+	          "(Linux; FreeBSD with accf_data)" },
 	{ .name = NULL },
 };
 
 static const struct option processes[] = {
 	{ .letter = 'u', .name = "user", .argument = "USER", .kind = OPTION_TEXT, FIELD(user),
-	  .help = "run as USER or USER:GROUP when started by root; default wwwrun, else www-data, else "
-	          "nobody" },
+	  .help = "run as USER or USER:GROUP when started by root; default wwwrun, else www-data, "
+	          "else nobody" },
 	{ .letter = 'n', .name = "workers", .argument = "N", .kind = OPTION_NUMBER, FIELD(workers),
 	  .low = 1, .high = 1024,
-	  .help = "processes that serve; default one a core and a master; 1: one process does it all" },
+	  .help = "processes that serve; default one a core and a master; 1: one process does it "
+	          "all" },
 	{ .letter = 'd', .name = "daemon", .kind = OPTION_FLAG, FIELD(daemon),
 	  .help = "go to the background as soon as the server listens" },
 	{ .name = "pid-file", .argument = "FILE", .kind = OPTION_TEXT, FIELD(pid_file),
@@ -68,9 +73,10 @@ static const struct option modules[] = {
 static const struct option logs[] = {
 	{ .letter = 'L', .name = "log", .argument = "PROVIDER", .kind = OPTION_TEXT,
 	  FIELD(log_provider), .help = "access log by the module log_PROVIDER; default file" },
-	{ .letter = 'o', .name = "log-file", .argument = "PATH", .kind = OPTION_TEXT, FIELD(log_file),
-	  .help = "default /var/log/lophttpd; '-' is standard error, the default when not root; with "
-	          "several workers PATH.0, PATH.1, ..." },
+	{ .letter = 'o', .name = "log-file", .argument = "PATH", .kind = OPTION_TEXT,
+	  FIELD(log_file),
+	  .help = "default /var/log/lophttpd; '-' is standard error, the default when not root; "
+	          "with several workers PATH.0, PATH.1, ..." },
 	{ .name = "log-format", .argument = "FORMAT", .kind = OPTION_TEXT, FIELD(log_format),
 	  .preset = "combined", .help = "combined, common, json, or a pattern with $fields" },
 	{ .letter = 'q', .name = "quiet", .kind = OPTION_FLAG, FIELD(quiet),
@@ -88,8 +94,9 @@ static const struct option limits[] = {
 	{ .name = "max-target-size", .argument = "SIZE", .kind = OPTION_BYTES,
 	  FIELD(max_target_size), .low = 64, .high = 1 << 20, .preset = "8k",
 	  .help = "the request's target, else 414" },
-	{ .name = "max-headers", .argument = "N", .kind = OPTION_NUMBER, FIELD(max_headers), .low = 1,
-	  .high = 10000, .preset = "100", .help = "fields of a request, else 431" },
+	{ .name = "max-headers", .argument = "N", .kind = OPTION_NUMBER, FIELD(max_headers),
+	  .low = 1, .high = HTTP1_MAX_FIELDS, .preset = "100",
+	  .help = "fields of a request, else 431" },
 	{ .name = "max-body-size", .argument = "SIZE", .kind = OPTION_BYTES64, FIELD(max_body_size),
 	  .high = INT64_MAX, .preset = "1m",
 	  .help = "a request's body, else 413; a module may raise it for a request" },
@@ -100,7 +107,7 @@ static const struct option limits[] = {
 	  .low = 1, .high = DAY, .preset = "30s", .help = "between two reads of a request's body" },
 	{ .name = "keepalive-timeout", .argument = "TIME", .kind = OPTION_TIME,
 	  FIELD(keepalive_timeout), .high = DAY, .preset = "65s",
-	  .help = "for the next request on a connection" },
+	  .help = "for the next request on a connection; 0: one request each" },
 	{ .name = "send-timeout", .argument = "TIME", .kind = OPTION_TIME, FIELD(send_timeout),
 	  .low = 1, .high = DAY, .preset = "60s",
 	  .help = "a client that takes less than --min-send-rate for so long is cut off" },
@@ -116,10 +123,12 @@ static const struct option cache[] = {
 	  .high = 10000000, .preset = "10000", .help = "files a worker remembers; 0: none" },
 	{ .name = "cache-size", .argument = "SIZE", .kind = OPTION_BYTES, FIELD(cache_size),
 	  .high = SIZE_TOP, .preset = "32m", .help = "memory for small files, a worker" },
-	{ .name = "cache-file-size", .argument = "SIZE", .kind = OPTION_BYTES, FIELD(cache_file_size),
-	  .high = 1 << 24, .preset = "64k", .help = "the largest file that is kept in memory" },
+	{ .name = "cache-file-size", .argument = "SIZE", .kind = OPTION_BYTES,
+	  FIELD(cache_file_size), .high = 1 << 24, .preset = "16k",
+	  .help = "the largest file that is kept in memory" },
 	{ .name = "cache-check", .argument = "TIME", .kind = OPTION_TIME, FIELD(cache_check),
-	  .high = NS, .preset = "1s", .help = "a change on disk is seen after this time; at most 1s" },
+	  .high = NS, .preset = "1s",
+	  .help = "a change on disk is seen after this time; at most 1s" },
 	{ .name = NULL },
 };
 

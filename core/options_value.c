@@ -34,7 +34,8 @@ static const struct unit time_units[] = {
 	{ NULL, 0 },
 };
 
-/* Digits, or digits with up to `decimals` after a point (6 at most, or they overflow), and a unit. */
+/* Digits, or digits with up to `decimals` after a point (6 at most, or they overflow), and a
+ * unit. */
 static int parse_with_unit(const char *text, const struct unit *unit, unsigned decimals,
                            int64_t *out)
 {
@@ -84,8 +85,7 @@ static int parse_number(const char *text, int64_t *number)
 	return parse_with_unit(text, none, 0, number);
 }
 
-static int bad_value(const struct option *option, const char *value, char *error,
-                     size_t error_size)
+static int bad_value(const struct option *option, const char *value, char *error, size_t error_size)
 {
 	long long low = option->low, high = option->high;
 
@@ -98,11 +98,13 @@ static int bad_value(const struct option *option, const char *value, char *error
 	case OPTION_BYTES:
 	case OPTION_BYTES64:
 		snprintf(error, error_size,
-		         "'%s' is not a size from %lld to %lld: write a number, or one with k, m or g",
+		         "'%s' is not a size from %lld to %lld: write a number, or one with k, m "
+		         "or g",
 		         value, low, high);
 		break;
 	default:
-		snprintf(error, error_size, "'%s' is not a number from %lld to %lld", value, low, high);
+		snprintf(error, error_size, "'%s' is not a number from %lld to %lld", value, low,
+		         high);
 	}
 	return -EINVAL;
 }
@@ -212,7 +214,8 @@ int options_preset(struct settings *settings)
 		for (const struct option *option = group->options; option->name != NULL; option++) {
 			if (option->preset == NULL)
 				continue;
-			result = option_apply(option, settings, option->preset, error, sizeof(error));
+			result = option_apply(option, settings, option->preset, error,
+			                      sizeof(error));
 			if (result < 0)
 				return result;
 		}

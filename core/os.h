@@ -47,6 +47,10 @@ ssize_t os_sendfile_copy(int socket, int file, off_t offset, size_t length);
  * length may be NULL. Returns the descriptor or a negative errno. */
 int os_accept(int listener, struct sockaddr *address, socklen_t *length);
 
+/* Has a listening socket hand a connection over when its first bytes are there, or after about a
+ * second without. Returns 0 or a negative errno. */
+int os_defer_accept(int listener);
+
 /* Makes a descriptor non-blocking and close-on-exec. Returns 0 or a negative errno. */
 int os_prepare(int descriptor);
 int os_close_on_exec(int descriptor);
@@ -60,9 +64,9 @@ int os_unsent(int socket);
 /* Size of an open block device in bytes, or a negative errno. */
 int64_t os_device_size(int descriptor);
 
-/* What a process that faces the network gives up once and for all: gaining privileges by exec, being
- * traced or dumped by others of its user, capabilities. Returns 0 or a negative errno; what the
- * system does not have is no error. */
+/* What a process that faces the network gives up once and for all: gaining privileges by exec,
+ * being traced or dumped by others of its user, capabilities. Returns 0 or a negative errno; what
+ * the system does not have is no error. */
 int os_harden(void);
 
 /* Whether a file lies on a file system whose st_size says nothing of what can be read. */

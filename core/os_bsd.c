@@ -85,6 +85,20 @@ int os_cpu_count(void)
 	return online < 1 ? 1 : (int)online;
 }
 
+int os_defer_accept(int listener)
+{
+#ifdef SO_ACCEPTFILTER
+	struct accept_filter_arg filter = { .af_name = "dataready" };
+
+	return setsockopt(listener, SOL_SOCKET, SO_ACCEPTFILTER, &filter, sizeof(filter)) < 0
+	               ? -errno
+	               : 0;
+#else
+	(void)listener;
+	return -ENOTSUP;
+#endif
+}
+
 int os_unsent(int socket)
 {
 #ifdef FIONWRITE
@@ -114,7 +128,8 @@ int64_t os_device_size(int descriptor)
 
 bool os_unsized(int descriptor)
 {
-	static const char *const names[] = { "procfs", "linprocfs", "linsysfs", "kernfs", "fdescfs" };
+	static const char *const names[] = { "procfs", "linprocfs", "linsysfs", "kernfs",
+		                             "fdescfs" };
 #if defined(__NetBSD__)
 	struct statvfs fs;
 	int result = fstatvfs(descriptor, &fs);

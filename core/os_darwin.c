@@ -56,6 +56,12 @@ int os_cpu_count(void)
 	return online < 1 ? 1 : (int)online;
 }
 
+int os_defer_accept(int listener)
+{
+	(void)listener;
+	return -ENOTSUP;
+}
+
 int os_unsent(int socket)
 {
 	int bytes;

@@ -2,10 +2,11 @@
 #include "config.h"
 
 #include <errno.h>
-#include <linux/capability.h>
-#include <linux/fs.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
@@ -16,6 +17,20 @@
 
 /* The kernel moves no more than this in one call. */
 #define SENDFILE_MAX 0x7ffff000
+
+/* capset(2) as the kernel has it since 2.6.26; libc has no header for it. */
+#define CAPABILITY_VERSION 0x20080522
+
+struct capability_header {
+	uint32_t version;
+	int pid;
+};
+
+struct capability_sets {
+	uint32_t effective;
+	uint32_t permitted;
+	uint32_t inheritable;
+};
 
 /* As in <linux/sockios.h>, whose other names clash with libc's. */
 #ifndef SIOCOUTQ
@@ -58,6 +73,15 @@ int os_cpu_count(void)
 		return CPU_COUNT(&set);
 	online = sysconf(_SC_NPROCESSORS_ONLN);
 	return online < 1 ? 1 : (int)online;
+}
+
+int os_defer_accept(int listener)
+{
+	const int seconds = 1;
+
+	return setsockopt(listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds)) < 0
+	               ? -errno
+	               : 0;
 }
 
 int os_unsent(int socket)
@@ -105,8 +129,8 @@ bool os_unsized(int descriptor)
 
 int os_harden(void)
 {
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0, 0, 0 } };
+	struct capability_header header = { .version = CAPABILITY_VERSION };
+	struct capability_sets none[2] = { { .effective = 0 } };
 
 	/* EINVAL: kernels before 3.5 */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 && errno != EINVAL)

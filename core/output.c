@@ -6,11 +6,14 @@
 
 #include "memory.h"
 #include "output.h"
+#include "transport_plain.h"
 
 #define MASK (OUTPUT_SEGMENTS - 1)
+/* When less than this is left behind a quantum, it goes along: another turn would cost more. */
+#define REST_MAX ((int64_t)64 * 1024)
 /* One sendfile moves at most this much, so that a quantum larger than the socket's buffer does
  * not make the kernel set up pages that nobody takes. */
-#define SENDFILE_MAX ((size_t)1024 * 1024)
+#define SENDFILE_MAX ((size_t)2 * 1024 * 1024)
 
 void output_init(struct output *output)
 {
@@ -112,7 +115,7 @@ static ssize_t flush_file(struct output *output, const struct lop_transport *tra
 	struct segment *segment = &output->segments[output->first];
 	size_t length = quantum < SENDFILE_MAX ? quantum : SENDFILE_MAX;
 
-	if ((int64_t)length > segment->length)
+	if (segment->length - (int64_t)length <= REST_MAX)
 		length = (size_t)segment->length;
 
 	ssize_t sent = transport->sendfile(state, lop_file_descriptor(segment->file),
@@ -130,8 +133,10 @@ int output_flush(struct output *output, const struct lop_transport *transport, v
 
 		if (output->segments[output->first].memory != NULL) {
 			sent = flush_memory(output, transport, state, &wanted);
-			/* A stream socket that takes less than it was given is full. */
-			if (sent >= 0 && (size_t)sent < wanted) {
+			/* A plain socket that takes less than it was given is full. Another transport
+			 * may take only a part, and will say itself that it has to wait. */
+			if (sent == 0 || (sent > 0 && (size_t)sent < wanted &&
+			                  transport == &transport_plain)) {
 				consume(output, (size_t)sent);
 				return LOP_WANT_WRITE;
 			}

@@ -86,10 +86,11 @@ int pid_file_write(struct lop_core *core)
 	if (result == 0)
 		result = write_beside(file->path, &file->descriptor);
 	if (result == -EEXIST)
-		lop_core_message(core, LOP_LOG_ERROR,
-		                 "pid file %s belongs to a server that is running; stop it first, or "
-		                 "name another file",
-		                 file->path);
+		lop_core_message(
+			core, LOP_LOG_ERROR,
+			"pid file %s belongs to a server that is running; stop it first, or "
+			"name another file",
+			file->path);
 	else if (result < 0)
 		lop_core_message(core, LOP_LOG_ERROR,
 		                 "cannot write the pid file %s: %s; name another with --pid-file",

@@ -22,7 +22,7 @@
 
 static const char *const default_users[] = { "wwwrun", "www-data", "nobody" };
 
-/* ---- who -------------------------------------------------------------------------------------- */
+/* ---- who ------------------------------------------------------------------------------------ */
 
 /* A decimal id; -1 when text is none. */
 static long parse_id(const char *text)
@@ -102,9 +102,10 @@ static int find_user(struct lop_core *core, char *wanted)
 		user = getpwuid((uid_t)id);
 	if (user == NULL && (id < 0 || group == NULL)) {
 		if (wanted != NULL)
-			lop_core_message(core, LOP_LOG_ERROR,
-			                 "--user: there is no user '%s'; create it, or name another%s",
-			                 wanted, id >= 0 ? ", or add its group: USER:GROUP" : "");
+			lop_core_message(
+				core, LOP_LOG_ERROR,
+				"--user: there is no user '%s'; create it, or name another%s",
+				wanted, id >= 0 ? ", or add its group: USER:GROUP" : "");
 		else
 			lop_core_message(core, LOP_LOG_ERROR,
 			                 "there is none of the users wwwrun, www-data and nobody; "
@@ -134,10 +135,11 @@ int privileges_prepare(struct lop_core *core)
 		if (wanted == NULL || (self != NULL && strcmp(self->pw_name, wanted) == 0) ||
 		    parse_id(wanted) == (long)geteuid())
 			return 0;
-		lop_core_message(core, LOP_LOG_ERROR,
-		                 "--user %s: only root can run the server as another user; leave it "
-		                 "out",
-		                 wanted);
+		lop_core_message(
+			core, LOP_LOG_ERROR,
+			"--user %s: only root can run the server as another user; leave it "
+			"out",
+			wanted);
 		return -EPERM;
 	}
 	if (wanted != NULL && (copy = strdup(wanted)) == NULL)
@@ -162,7 +164,7 @@ void privileges_free(struct privileges *privileges)
 	*privileges = (struct privileges){ .root = false };
 }
 
-/* ---- limits ----------------------------------------------------------------------------------- */
+/* ---- limits --------------------------------------------------------------------------------- */
 
 static rlim_t raise_limit(rlim_t wanted)
 {
@@ -189,27 +191,20 @@ void privileges_limits(struct lop_core *core)
 {
 	struct settings *settings = &core->settings;
 	rlim_t connections = (rlim_t)settings->max_connections;
-	rlim_t entries = (rlim_t)settings->cache_entries;
-	rlim_t have = raise_limit(connections + entries + DESCRIPTORS_BESIDES);
+	rlim_t have =
+		raise_limit(connections + (rlim_t)settings->cache_entries + DESCRIPTORS_BESIDES);
 
-	if (have >= connections + entries + DESCRIPTORS_BESIDES)
+	have = have > 2 * DESCRIPTORS_BESIDES ? have - DESCRIPTORS_BESIDES : have / 2 + 1;
+	if (connections <= have)
 		return;
-	have = have > 2 * DESCRIPTORS_BESIDES ? have - DESCRIPTORS_BESIDES : DESCRIPTORS_BESIDES;
-	/* The cache gives way first: it keeps a quarter, or what connections leave. */
-	if (entries > have / 4)
-		entries = have > connections + have / 4 ? have - connections : have / 4;
-	if (connections > have - entries)
-		connections = have - entries;
-	if ((rlim_t)settings->max_connections > connections)
-		lop_core_message(core, LOP_LOG_WARNING,
-		                 "the limit of open files allows %llu connections a worker, not %d; "
-		                 "raise it (ulimit -n), or lower --max-connections",
-		                 (unsigned long long)connections, settings->max_connections);
-	settings->max_connections = (int)connections;
-	settings->cache_entries = (size_t)entries;
+	lop_core_message(core, LOP_LOG_WARNING,
+	                 "the limit of open files allows %llu connections a worker, not %d; raise "
+	                 "it (ulimit -n), or lower --max-connections",
+	                 (unsigned long long)have, settings->max_connections);
+	settings->max_connections = (int)have;
 }
 
-/* ---- the drop --------------------------------------------------------------------------------- */
+/* ---- the drop ------------------------------------------------------------------------------- */
 
 static int failed(struct lop_core *core, const char *what, const char *advice)
 {
@@ -233,7 +228,7 @@ static int change_user(struct lop_core *core)
 {
 	const struct privileges *to = &core->privileges;
 	static const char advice[] = "start the server with CAP_SETUID and CAP_SETGID, or as an "
-	                             "ordinary user";
+				     "ordinary user";
 
 	if (setgroups((size_t)to->group_count, to->groups) < 0)
 		return failed(core, "drop root's groups", advice);

@@ -2,7 +2,8 @@
 /*
  * Giving up root. The user is looked up at the start, while its databases are in reach; the drop is
  * made in each worker after its fork: chroot to the web root, groups, user, and a check that there
- * is no way back. Any failure ends the start. An ordinary user keeps its identity and has no chroot.
+ * is no way back. Any failure ends the start. An ordinary user keeps its identity and has no
+ * chroot.
  */
 #ifndef PRIVILEGES_H
 #define PRIVILEGES_H
@@ -24,8 +25,8 @@ struct privileges {
 /* Looks the user up. Returns 0, or a negative errno after a message. */
 int privileges_prepare(struct lop_core *core);
 
-/* Raises the limit of open files to what connections and cache need; where that cannot be, says so
- * and lowers both to what fits. */
+/* Raises the limit of open files to what connections and cache need. The cache makes do with what
+ * there is; when it is too little for the connections, says so and lowers their number. */
 void privileges_limits(struct lop_core *core);
 
 /* The drop, in this process. Returns 0, or a negative errno after a message. */

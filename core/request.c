@@ -30,11 +30,13 @@ struct lop_request *request_new(struct lop_connection *connection)
 	request->started = worker->now;
 	request->started_wall = worker->wall;
 	request->fallback = 404;
+	request->path = STR(""); /* until it is known: hooks also see requests that were refused */
 	list_init(&request->node);
 	request->response.status = 200;
 	request->response.segments = request->response.first_segments;
 	request->response.segment_size = 2;
-	arena_init(&request->arena, request->first, sizeof request->first, REQUEST_LIMIT);
+	arena_init(&request->arena, request->first, sizeof request->first,
+	           REQUEST_LIMIT + 2 * worker->limits.head);
 	return request;
 }
 
@@ -114,6 +116,13 @@ void request_end(struct lop_request **pointer)
 	request_discard(pointer);
 }
 
+int request_refuse(struct lop_request *request, int status)
+{
+	request_fail(request, status);
+	request->phase = LOP_PHASE_RESPONSE;
+	return status;
+}
+
 int request_prepare(struct lop_request *request)
 {
 	const struct http1_head *head = &request->head;
@@ -122,16 +131,16 @@ int request_prepare(struct lop_request *request)
 	int status;
 
 	if (path == NULL)
-		return -500;
+		return request_refuse(request, 500);
 	status = target_parse(head->method, request->base + head->target, head->target_length, path,
 	                      &target);
 	if (status < 0)
-		return status;
+		return request_refuse(request, -status);
 	request->path = target.path;
 	request->query = target.query;
 	request->host = target.authority.data != NULL ? target.authority
 	                                              : request_known(request, HTTP1_HOST);
-	return 0;
+	return head->method == LOP_METHOD_UNKNOWN ? request_refuse(request, 501) : 0;
 }
 
 /* One phase. Returns LOP_DONE when it is over, LOP_AGAIN, or a status. */
@@ -145,11 +154,19 @@ static int run_phase(struct lop_request *request)
 
 		if (result == LOP_AGAIN)
 			return LOP_AGAIN;
+		if (request->phase == LOP_PHASE_RESPONSE) {
+			if (result < 0) {
+				request->response.field_count = 0;
+				request_fail(request, 500);
+			}
+			request->hook++;
+			continue;
+		}
 		if (result < 0)
 			return 500;
 		if (result >= 300)
 			return result;
-		if (result == LOP_DONE && request->phase != LOP_PHASE_RESPONSE) {
+		if (result == LOP_DONE) {
 			request->answered |= request->phase == LOP_PHASE_CONTENT;
 			break;
 		}
@@ -171,9 +188,8 @@ int request_run(struct lop_request *request)
 			request->waiting = true;
 			return LOP_AGAIN;
 		}
-		if (result >= 300 && request->phase < LOP_PHASE_RESPONSE) {
-			request_fail(request, result);
-			request->phase = LOP_PHASE_RESPONSE;
+		if (result >= 300) {
+			request_refuse(request, result);
 			request->hook = 0;
 			continue;
 		}

@@ -26,7 +26,7 @@
 
 #define REQUEST_MAGIC 0x52455155u
 #define REQUEST_FIRST 1024           /* bytes of the arena that come with the request */
-#define REQUEST_LIMIT (256 * 1024)   /* bytes that it may allocate beyond */
+#define REQUEST_LIMIT (256 * 1024)   /* bytes that it may allocate beyond, and two heads */
 #define REQUEST_STATES 4             /* pointers kept for modules without allocation */
 
 struct response_field {
@@ -137,8 +137,12 @@ void request_end(struct lop_request **request);
 /* As request_end for one that never became a request (nothing came): no log, no hooks. */
 void request_discard(struct lop_request **request);
 
-/* After head and base are filled: decodes the target, finds the host. 0 or a negative status. */
+/* After head and base are filled: decodes the target, finds the host. Returns 0, or the status with
+ * which the request was refused. */
 int request_prepare(struct lop_request *request);
+/* Makes an error the response, for which only the RESPONSE hooks are asked when it runs. Returns the
+ * status. */
+int request_refuse(struct lop_request *request, int status);
 /* Runs the phases: LOP_DONE the response stands, LOP_AGAIN. */
 int request_run(struct lop_request *request);
 /* Makes the response the core's page for a status; drops what was set before but keeps fields that hooks added

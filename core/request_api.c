@@ -218,27 +218,27 @@ int lop_request_start(struct lop_request *request, int version, struct lop_str m
 	struct http1_head *head = &request->head;
 	char *text;
 
+	request->number = ++request->connection->requests;
+	head->version = (uint16_t)version;
+	head->content_length = -1;
 	if (target.length > limits->target)
-		return 414;
+		return request_refuse(request, 414);
 	/* One block for everything that comes, so that views stay offsets from one base. */
 	if (method.length > 64 || target.length + method.length > limits->head)
-		return 431;
+		return request_refuse(request, 431);
 	text = arena_alloc(&request->arena, limits->head);
 	if (text == NULL)
-		return 500;
+		return request_refuse(request, 500);
 	memcpy(text, method.data, method.length);
 	memcpy(text + method.length, target.data, target.length);
 	request->base = text;
 	request->detached = true;
-	request->number = ++request->connection->requests;
 	head->method = http1_method(method.data, method.length);
 	head->method_length = (uint32_t)method.length;
 	head->target = (uint32_t)method.length;
 	head->target_length = (uint32_t)target.length;
 	head->length = (uint32_t)(method.length + target.length);
-	head->version = (uint16_t)version;
-	head->content_length = -1;
-	return -request_prepare(request);
+	return request_prepare(request);
 }
 
 int lop_request_add_field(struct lop_request *request, struct lop_str name, struct lop_str value)
@@ -248,7 +248,8 @@ int lop_request_add_field(struct lop_request *request, struct lop_str name, stru
 	char *text = (char *)(uintptr_t)request->base;
 	enum http1_known known;
 
-	if (head->field_count >= limits->fields ||
+	if (text == NULL || head->field_count >= limits->fields ||
+	    head->field_count >= HTTP1_MAX_FIELDS ||
 	    name.length + value.length > limits->head - head->length)
 		return 431;
 

@@ -167,8 +167,9 @@ static struct body_segment *segment_add(struct lop_request *request)
 {
 	struct response *response = &request->response;
 
+	response->rendered = NULL;
 	if (response->segment_count == response->segment_size) {
-		unsigned wanted = response->segment_size * 2u;
+		unsigned wanted = response->segment_size * 2u + 2;
 		struct body_segment *grown;
 
 		if (wanted > UINT16_MAX)

@@ -20,7 +20,8 @@ static const char *name_of(const char *path)
 	return *path != '\0' ? path : ".";
 }
 
-/* The rest of path below prefix, both absolute, doubled slashes apart; NULL when it is not below. */
+/* The rest of path below prefix, both absolute, doubled slashes apart; NULL when it is not
+ * below. */
 static const char *path_below(const char *path, const char *prefix)
 {
 	for (;;) {
@@ -31,7 +32,8 @@ static const char *path_below(const char *path, const char *prefix)
 		length = strcspn(prefix, "/");
 		if (length == 0)
 			return path;
-		if (strncmp(path, prefix, length) != 0 || (path[length] != '/' && path[length] != '\0'))
+		if (strncmp(path, prefix, length) != 0 ||
+		    (path[length] != '/' && path[length] != '\0'))
 			return NULL;
 		path += length;
 		prefix += length;

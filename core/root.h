@@ -31,7 +31,7 @@
 struct lop_root {
 	uint32_t magic;
 	uint32_t references;
-	uint32_t id;      /* never used twice in a process: key of caches; counter in the top root */
+	uint32_t id;      /* never used twice in a process: key of caches; counted in the top */
 	int descriptor;   /* reaches what is below; open "." to list it */
 	char *path;       /* real path as seen from outside, for messages and absolute links; never
 	                   * sent to clients */

@@ -25,8 +25,8 @@ int root_openat2(const struct lop_root *root, const char *path, int flags, mode_
 	long descriptor;
 
 	do
-		descriptor = syscall(SYS_openat2, root->descriptor, *path != '\0' ? path : ".", &how,
-		                     sizeof(how));
+		descriptor = syscall(SYS_openat2, root->descriptor, *path != '\0' ? path : ".",
+		                     &how, sizeof(how));
 	while (descriptor < 0 && errno == EINTR);
 	return descriptor < 0 ? -errno : (int)descriptor;
 }

@@ -22,9 +22,9 @@
 
 struct walk {
 	const struct lop_root *root;
-	int folder;       /* the folder that the first `done` bytes lead to */
-	size_t done;      /* these are folders, no links, each with its slash */
-	bool stale;       /* folder belongs to a longer text than `done` */
+	int folder;  /* the folder that the first `done` bytes lead to */
+	size_t done; /* these are folders, no links, each with its slash */
+	bool stale;  /* folder belongs to a longer text than `done` */
 	unsigned links;
 	unsigned restarts;
 	size_t length;
@@ -56,7 +56,8 @@ static int walk_restart(struct walk *walk)
 }
 
 /* Puts text in place of the bytes from start to end. */
-static int walk_replace(struct walk *walk, size_t start, size_t end, const char *text, size_t length)
+static int walk_replace(struct walk *walk, size_t start, size_t end, const char *text,
+                        size_t length)
 {
 	size_t tail = walk->length - end;
 

@@ -44,7 +44,7 @@ void sched_remove(struct sched *sched, struct sched_entry *entry)
 
 size_t sched_quantum(const struct sched *sched)
 {
-	size_t share = sched->bulk_count > 1 ? SCHED_QUANTUM_MAX * 4 / sched->bulk_count
+	size_t share = sched->bulk_count > 1 ? SCHED_ROUND_BYTES / sched->bulk_count
 	                                     : SCHED_QUANTUM_MAX;
 
 	if (share > SCHED_QUANTUM_MAX)
@@ -52,21 +52,24 @@ size_t sched_quantum(const struct sched *sched)
 	return share < SCHED_QUANTUM_MIN ? SCHED_QUANTUM_MIN : share;
 }
 
-void sched_turn(struct sched *sched)
+static void run_fresh(struct sched *sched)
 {
-	struct list turn;
+	struct list round;
 
-	list_init(&turn);
-	list_splice(&turn, &sched->fresh);
-	while (!list_empty(&turn)) {
-		struct sched_entry *entry = CONTAINER(turn.next, struct sched_entry, node);
+	list_init(&round);
+	list_splice(&round, &sched->fresh);
+	while (!list_empty(&round)) {
+		struct sched_entry *entry = CONTAINER(round.next, struct sched_entry, node);
 
 		sched_remove(sched, entry);
 		entry->run(entry, SCHED_QUANTUM_MIN);
 	}
+}
 
+static void run_bulk(struct sched *sched)
+{
+	const size_t quantum = sched_quantum(sched);
 	size_t left = SCHED_TURN_BYTES;
-	size_t quantum = sched_quantum(sched);
 
 	for (size_t count = sched->bulk_count; count > 0 && left > 0; count--) {
 		struct sched_entry *entry;
@@ -78,4 +81,11 @@ void sched_turn(struct sched *sched)
 		entry->run(entry, quantum);
 		left -= quantum < left ? quantum : left;
 	}
+}
+
+void sched_turn(struct sched *sched)
+{
+	for (int rounds = 0; rounds < SCHED_FRESH_ROUNDS && !list_empty(&sched->fresh); rounds++)
+		run_fresh(sched);
+	run_bulk(sched);
 }

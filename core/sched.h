@@ -38,16 +38,19 @@ struct sched {
 	size_t bulk_count;
 };
 
-#define SCHED_QUANTUM_MIN ((size_t)64 * 1024)
-#define SCHED_QUANTUM_MAX ((size_t)1024 * 1024)
-#define SCHED_TURN_BYTES ((size_t)1024 * 1024) /* of bulk between two looks at the sockets */
+#define SCHED_QUANTUM_MIN ((size_t)256 * 1024)
+#define SCHED_QUANTUM_MAX ((size_t)2 * 1024 * 1024)
+#define SCHED_TURN_BYTES ((size_t)2 * 1024 * 1024) /* of bulk between two looks at the sockets */
+#define SCHED_ROUND_BYTES ((size_t)32 * 1024 * 1024) /* that a round over all bulk may take */
+#define SCHED_FRESH_ROUNDS 4 /* of fresh work that fresh work made, in one turn */
 
 void sched_init(struct sched *sched);
 void sched_entry_init(struct sched_entry *entry, sched_run_f *run);
 /* Queues at the end of its class. Work that is queued as bulk stays bulk. */
 void sched_push(struct sched *sched, struct sched_entry *entry, enum sched_class class);
 void sched_remove(struct sched *sched, struct sched_entry *entry);
-/* One turn: all that was fresh when it began, then bulk up to the turn's budget. */
+/* One turn: all that is fresh, also what that makes (a connection that was just accepted), then bulk up to the
+ * turn's budget. */
 void sched_turn(struct sched *sched);
 
 static inline bool sched_idle(const struct sched *sched)

@@ -78,9 +78,10 @@ int serve_alone(struct lop_core *core)
 		start.log = log_target_open(&core->log, 0, to->root ? to->uid : (uid_t)-1,
 		                            to->root ? to->gid : (gid_t)-1);
 		if (start.log < 0) {
-			lop_core_message(core, LOP_LOG_ERROR,
-			                 "cannot open the log %s: %s; name another with -o, or say -q",
-			                 core->log.path, strerror(-start.log));
+			lop_core_message(
+				core, LOP_LOG_ERROR,
+				"cannot open the log %s: %s; name another with -o, or say -q",
+				core->log.path, strerror(-start.log));
 			return 1;
 		}
 	}
@@ -89,8 +90,9 @@ int serve_alone(struct lop_core *core)
 
 int serve_worker(struct lop_core *core, int index, int log, int control)
 {
-	struct worker_start start = { .core = core, .index = index, .log = log,
-		                      .control = control };
+	struct worker_start start = {
+		.core = core, .index = index, .log = log, .control = control
+	};
 
 	return serve(&start, daemon_hide);
 }

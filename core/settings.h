@@ -24,6 +24,7 @@ struct settings {
 	struct string_list listen; /* as typed: ADDR, ADDR:PORT, [V6]:PORT, unix:PATH, each with an
 	                            * optional ",TRANSPORT" */
 	bool ipv6;                 /* -6 */
+	bool defer_accept;
 
 	/* processes */
 	const char *user; /* USER or USER:GROUP; NULL: the default */

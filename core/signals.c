@@ -19,6 +19,7 @@ static const struct {
 	{ SIGTERM, SIGNAL_STOP },    { SIGINT, SIGNAL_STOP },     { SIGQUIT, SIGNAL_DRAIN },
 	{ SIGHUP, SIGNAL_REOPEN },   { SIGUSR1, SIGNAL_REFRESH }, { SIGUSR2, SIGNAL_UPGRADE },
 	{ SIGCHLD, SIGNAL_CHILD },   { SIGPIPE, 0 },
+	{ SIGXFSZ, 0 }, /* a log that reached the limit of ulimit -f is a full disk, not the end */
 };
 #define HANDLED (sizeof(handled) / sizeof(handled[0]))
 
@@ -98,7 +99,8 @@ unsigned signals_take(void)
 
 	while (read(ends[0], bytes, sizeof(bytes)) > 0)
 		continue;
-	/* After the pipe: a signal in between leaves a byte that says nothing, never the reverse. */
+	/* After the pipe: a signal in between leaves a byte that says nothing, never the
+	 * reverse. */
 	return atomic_exchange(&arrived, 0);
 }
 

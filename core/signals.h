@@ -14,8 +14,8 @@
 #define SIGNAL_UPGRADE (1u << 4) /* USR2 */
 #define SIGNAL_CHILD (1u << 5)   /* CHLD */
 
-/* Installs the handlers (PIPE is ignored) and returns the descriptor to watch for reading, or a
- * negative errno. After a fork call it again: the child gets a pipe of its own. */
+/* Installs the handlers (PIPE and XFSZ are ignored) and returns the descriptor to watch for
+ * reading, or a negative errno. After a fork call it again: the child gets a pipe of its own. */
 int signals_open(void);
 /* Empties the pipe and returns the bits that arrived since the last call. */
 unsigned signals_take(void);

@@ -38,14 +38,15 @@ static long number_of(const char *variable)
 }
 
 /* The sockets may be named after a transport (FileDescriptorName=). */
-static void inherit(struct lop_core *core, long count)
+static int inherit(struct lop_core *core, long count)
 {
 	const char *names = getenv("LISTEN_FDNAMES");
 	char name[64];
+	int result = 0;
 
-	for (long i = 0; i < count; i++) {
+	for (long i = 0; i < count && result == 0; i++) {
 		size_t length = names != NULL ? strcspn(names, ":") : 0;
-		int descriptor = (int)(FIRST_DESCRIPTOR + i), result;
+		int descriptor = (int)(FIRST_DESCRIPTOR + i);
 
 		snprintf(name, sizeof(name), "%.*s", (int)(length < 63 ? length : 63),
 		         names != NULL ? names : "");
@@ -53,11 +54,12 @@ static void inherit(struct lop_core *core, long count)
 			names += length + (names[length] == ':');
 		result = listeners_inherit(core, descriptor, name, true);
 		if (result < 0)
-			lop_core_message(core, LOP_LOG_WARNING,
-			                 "socket %d from the service manager is not used: %s; "
-			                 "ListenStream= is what the server takes",
+			lop_core_message(core, LOP_LOG_ERROR,
+			                 "descriptor %d from the service manager is no listening "
+			                 "socket: %s; ListenStream= makes what the server takes",
 			                 descriptor, strerror(-result));
 	}
+	return result;
 }
 
 static int connect_notify(const char *path)
@@ -83,19 +85,21 @@ static int connect_notify(const char *path)
 	return descriptor;
 }
 
-void systemd_start(struct lop_core *core)
+int systemd_start(struct lop_core *core)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	long count = number_of("LISTEN_FDS");
+	int result = 0;
 
 	if (count > 0 && count <= DESCRIPTORS_MAX && number_of("LISTEN_PID") == (long)getpid())
-		inherit(core, count);
+		result = inherit(core, count);
 	/* They are ours alone; NOTIFY_SOCKET stays for the binary of an upgrade. */
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDNAMES");
 	if (path != NULL)
 		core->notify = connect_notify(path);
+	return result;
 }
 
 void systemd_notify(struct lop_core *core, const char *format, ...)
@@ -130,5 +134,8 @@ void systemd_reloading(struct lop_core *core)
 
 void systemd_stopping(struct lop_core *core)
 {
-	systemd_notify(core, "STOPPING=1\nSTATUS=Finishing what runs");
+	if (core->upgrade.child > 0)
+		systemd_notify(core, "MAINPID=%ld", (long)core->upgrade.child);
+	else
+		systemd_notify(core, "STOPPING=1\nSTATUS=Finishing what runs");
 }

@@ -23,7 +23,7 @@ extern char **environ;
 /* "PID FD:MANAGED:TRANSPORT …", written by the old binary for the new one. */
 #define VARIABLE "LOPHTTPD_UPGRADE"
 
-/* ---- the new binary --------------------------------------------------------------------------- */
+/* ---- the new binary ------------------------------------------------------------------------- */
 
 static void inherit(struct lop_core *core, const char *text)
 {
@@ -103,13 +103,14 @@ void upgrade_ready(struct lop_core *core)
 
 	/* When it has ended meanwhile, its number may be another's. */
 	if (old > 1 && old == getppid() && kill(old, SIGQUIT) < 0)
-		lop_core_message(core, LOP_LOG_WARNING,
-		                 "cannot ask the old server (process %ld) to finish: %s; send it QUIT",
-		                 (long)old, strerror(errno));
+		lop_core_message(
+			core, LOP_LOG_WARNING,
+			"cannot ask the old server (process %ld) to finish: %s; send it QUIT",
+			(long)old, strerror(errno));
 	core->upgrade.old = 0;
 }
 
-/* ---- the old binary --------------------------------------------------------------------------- */
+/* ---- the old binary ------------------------------------------------------------------------- */
 
 static char *make_variable(const struct lop_core *core)
 {
@@ -181,10 +182,11 @@ static bool possible(struct lop_core *core)
 		return false;
 	}
 	if (core->chrooted) {
-		lop_core_message(core, LOP_LOG_ERROR,
-		                 "cannot start a new binary from within the chroot of %s; restart the "
-		                 "server, or run it with a master (-n 2, or without -n)",
-		                 core->root->path);
+		lop_core_message(
+			core, LOP_LOG_ERROR,
+			"cannot start a new binary from within the chroot of %s; restart the "
+			"server, or run it with a master (-n 2, or without -n)",
+			core->root->path);
 		return false;
 	}
 	if (access(upgrade->program, X_OK) < 0) {
@@ -230,15 +232,17 @@ bool upgrade_ended(struct lop_core *core, pid_t child, int status)
 		return false;
 	core->upgrade.child = 0;
 	if (WIFSIGNALED(status))
-		lop_core_message(core, LOP_LOG_ERROR,
-		                 "the new binary (process %ld) was killed by signal %d (%s); going on "
-		                 "with the old one",
-		                 (long)child, WTERMSIG(status), strsignal(WTERMSIG(status)));
+		lop_core_message(
+			core, LOP_LOG_ERROR,
+			"the new binary (process %ld) was killed by signal %d (%s); going on "
+			"with the old one",
+			(long)child, WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
-		lop_core_message(core, LOP_LOG_ERROR,
-		                 "the new binary (process %ld) did not start: status %d; going on with "
-		                 "the old one",
-		                 (long)child, WEXITSTATUS(status));
+		lop_core_message(
+			core, LOP_LOG_ERROR,
+			"the new binary (process %ld) did not start: status %d; going on with "
+			"the old one",
+			(long)child, WEXITSTATUS(status));
 	pid_file_restore(core);
 	return true;
 }

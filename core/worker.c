@@ -18,6 +18,7 @@
 #include "mime.h"
 #include "signals.h"
 #include "static.h"
+#include "systemd.h"
 #include "upgrade.h"
 #include "worker.h"
 #include "worker_private.h"
@@ -81,18 +82,23 @@ static void log_flush(struct timer *timer)
 		timer_arm(&worker->timers, timer, worker_ms(worker->now + LOG_FLUSH_NS));
 }
 
-void worker_log(struct lop_worker *worker, const struct lop_log_record *record)
+void worker_log_arm(struct lop_worker *worker)
 {
-	access_log_write(&worker->log, record);
 	if (worker->log.dirty && !timer_armed(&worker->log_timer))
 		timer_arm(&worker->timers, &worker->log_timer,
 		          worker_ms(worker->now + LOG_FLUSH_NS));
 }
 
+void worker_log(struct lop_worker *worker, const struct lop_log_record *record)
+{
+	access_log_write(&worker->log, record);
+	worker_log_arm(worker);
+}
+
 static void reopen_log(struct lop_worker *worker, int descriptor)
 {
-	if (descriptor >= 0)
-		access_log_reopen(&worker->log, descriptor);
+	access_log_reopen(&worker->log, descriptor);
+	worker_log_arm(worker);
 }
 
 /* What the master and signals ask for */
@@ -111,7 +117,7 @@ void worker_drain(struct lop_worker *worker)
 	if (worker->draining)
 		return;
 	worker->draining = true;
-	acceptors_close(worker);
+	acceptors_drain(worker);
 	listeners_close(worker->core);
 	(void)modules_stage(worker->core, LOP_STAGE_DRAIN, worker);
 	access_log_flush(&worker->log);
@@ -129,8 +135,11 @@ static void reopen(struct lop_worker *worker)
 {
 	struct lop_core *core = worker->core;
 
-	/* With a master, that sends the descriptor: it may open what this process may not. */
-	if (worker->control < 0 && worker->log.provider != NULL && !core->log.none) {
+	/* With a master, that sends the descriptor: it may open what this process may not. A
+	 * provider without a file may have something else to renew. */
+	if (core->log.none) {
+		reopen_log(worker, -1);
+	} else if (worker->control < 0 && worker->log.provider != NULL) {
 		int descriptor = log_target_open(&core->log, worker->index, (uid_t)-1, (gid_t)-1);
 
 		if (descriptor < 0)
@@ -148,8 +157,11 @@ static void signals_run(struct sched_entry *entry, size_t quantum)
 	unsigned signals = signals_take();
 
 	(void)quantum;
-	if (signals & SIGNAL_REOPEN)
+	if (signals & SIGNAL_REOPEN) {
+		systemd_reloading(worker->core);
 		reopen(worker);
+		systemd_ready(worker->core);
+	}
 	if (signals & SIGNAL_REFRESH) {
 		fcache_clear(worker->cache);
 		(void)modules_stage(worker->core, LOP_STAGE_REFRESH, worker);
@@ -158,6 +170,8 @@ static void signals_run(struct sched_entry *entry, size_t quantum)
 		upgrade_start(worker->core);
 	if ((signals & SIGNAL_CHILD) && worker->control < 0)
 		upgrade_reap(worker->core);
+	if (signals & (SIGNAL_DRAIN | SIGNAL_STOP))
+		systemd_stopping(worker->core);
 	if (signals & SIGNAL_DRAIN)
 		worker_drain(worker);
 	if (signals & SIGNAL_STOP)

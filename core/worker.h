@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A worker: one loop and everything that it owns. Nothing is shared between workers but the listening
- * sockets' ports.
+ * A worker: one loop and everything that it owns. Nothing is shared between workers but the
+ * listening sockets' ports.
  */
 #ifndef WORKER_H
 #define WORKER_H
@@ -19,8 +19,9 @@ struct worker_start {
 	int signals;     /* from signals_open() */
 };
 
-/* Runs the worker: makes its state, runs stage WORKER, says that it is ready (control, or `ready` when there is no master), serves until told to stop,
- * runs EXIT. Privileges were dropped before. Returns the process's exit status. `ready` may be NULL. */
+/* Runs the worker: makes its state, runs stage WORKER, says that it is ready (through control, or
+ * by calling `ready`, which may be NULL, when there is no master), serves until told to stop, and
+ * runs EXIT. Privileges were dropped before. Returns the process's exit status. */
 int worker_run(const struct worker_start *start, void (*ready)(struct lop_core *core));
 
 #endif

@@ -117,9 +117,13 @@ void worker_drain(struct lop_worker *worker);
 
 /* accept.c */
 int acceptors_open(struct lop_worker *worker);
+/* Takes who is waiting, then closes. */
+void acceptors_drain(struct lop_worker *worker);
 void acceptors_close(struct lop_worker *worker);
 
 /* logs: arms the flush timer after the first line */
 void worker_log(struct lop_worker *worker, const struct lop_log_record *record);
+/* To be called after anything that may have left something in the log's buffer. */
+void worker_log_arm(struct lop_worker *worker);
 
 #endif

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Manual pages and documents.
 dist_man_MANS = \
+	man/lhttpd.8 \
 	man/lophttpd-module.3
 dist_doc_DATA = \
+	README.md \
+	doc/architecture.md \
 	doc/writing-a-module.md

@@ -50,6 +50,7 @@ AC_DEFUN([LOP_HARDENING], [
 AC_ARG_ENABLE([hardening],
 	[AS_HELP_STRING([--disable-hardening], [leave out PIE, RELRO, stack protector and the like])],
 	[], [enable_hardening=yes])
+PIE_CFLAGS= PIE_LDFLAGS= HARDEN_CPPFLAGS= HARDEN_CFLAGS= HARDEN_LDFLAGS=
 AS_IF([test "x$enable_hardening" != xno], [
 	LOP_COMPILE_FLAGS([PIE_CFLAGS], [-fPIE])
 	LOP_LINK_FLAGS([PIE_LDFLAGS], [-pie])

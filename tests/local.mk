@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Tests, the slow ones first so that a parallel run ends early. Every test prints TAP. A new file is
-# one line here; tests/build/test_lists.sh fails when one is forgotten.
+# Tests. Every one prints TAP. A new file is one line here; tests/build/test_lists.sh fails when one
+# is forgotten.
 
 # Black-box tests over sockets.
 behaviour_tests = \
@@ -32,9 +32,11 @@ module_tests = tests/module/test_module.py
 # Test programs of one subject each: tests/unit/NAME.c.
 unit_tests = \
 	tests/unit/test_access_log \
+	tests/unit/test_address \
 	tests/unit/test_arena \
 	tests/unit/test_chunked \
 	tests/unit/test_conditional \
+	tests/unit/test_config_file \
 	tests/unit/test_date \
 	tests/unit/test_fcache \
 	tests/unit/test_hooks \
@@ -44,7 +46,9 @@ unit_tests = \
 	tests/unit/test_log_open \
 	tests/unit/test_mime \
 	tests/unit/test_module \
+	tests/unit/test_options \
 	tests/unit/test_output \
+	tests/unit/test_privileges \
 	tests/unit/test_range \
 	tests/unit/test_root \
 	tests/unit/test_sched \
@@ -55,6 +59,7 @@ unit_tests = \
 # lines below.
 FUZZ_TARGETS = \
 	tests/fuzz/fuzz_chunked \
+	tests/fuzz/fuzz_config \
 	tests/fuzz/fuzz_range \
 	tests/fuzz/fuzz_request \
 	tests/fuzz/fuzz_target
@@ -65,7 +70,8 @@ build_tests = \
 	tests/build/test_hardening.sh \
 	tests/build/test_headers.sh \
 	tests/build/test_install.sh \
-	tests/build/test_lists.sh
+	tests/build/test_lists.sh \
+	tests/build/test_manual.sh
 
 # --- how they are built and run -----------------------------------------------------------------
 
@@ -73,7 +79,6 @@ AM_CPPFLAGS += $(CHECK_CFLAGS)
 LDADD = libcore.a $(CHECK_LIBS) $(LTDL_LIBS)
 
 TEST_EXTENSIONS = .py .sh
-TESTS += $(behaviour_tests) $(module_tests) tests/fuzz/test_corpora.sh
 check_PROGRAMS += $(FUZZ_TARGETS)
 if HAVE_CHECK
 check_PROGRAMS += $(unit_tests)
@@ -81,7 +86,8 @@ TESTS += $(unit_tests)
 else
 TESTS += tests/unit/test_none.sh
 endif
-TESTS += $(build_tests)
+# The short ones last, so that a parallel run does not end with waiting for a long one.
+TESTS += $(behaviour_tests) $(module_tests) tests/fuzz/test_corpora.sh $(build_tests)
 
 if FUZZING
 FUZZ_MAIN =
@@ -90,15 +96,8 @@ FUZZ_MAIN = tests/fuzz/replay.c
 endif
 tests_fuzz_fuzz_chunked_SOURCES = tests/fuzz/fuzz_chunked.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_chunked_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-tests_fuzz_fuzz_range_SOURCES = tests/fuzz/fuzz_range.c $(FUZZ_MAIN)
-tests_fuzz_fuzz_range_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c $(FUZZ_MAIN)
-tests_fuzz_fuzz_request_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-tests_fuzz_fuzz_target_SOURCES = tests/fuzz/fuzz_target.c $(FUZZ_MAIN)
-tests_fuzz_fuzz_target_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-
-tests_fuzz_fuzz_chunked_SOURCES = tests/fuzz/fuzz_chunked.c $(FUZZ_MAIN)
-tests_fuzz_fuzz_chunked_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_config_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_range_SOURCES = tests/fuzz/fuzz_range.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_range_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c $(FUZZ_MAIN)
@@ -121,7 +120,7 @@ PY_LOG_COMPILER = $(LOG_COMPILER)
 SH_LOG_COMPILER = $(LOG_COMPILER)
 
 # What a test may rely on; tests/README.md explains it. Leaks are looked for where a program ends
-# in reach of /proc: a worker in its chroot cannot, so not in the behaviour tests.
+# in reach of /proc, which a worker that has dropped everything is not.
 AM_TESTS_ENVIRONMENT = \
 	srcdir='$(abs_top_srcdir)'; export srcdir; \
 	builddir='$(abs_top_builddir)'; export builddir; \
@@ -145,8 +144,8 @@ AM_TESTS_ENVIRONMENT = \
 	CK_TAP_LOG_FILE_NAME=-; export CK_TAP_LOG_FILE_NAME; \
 	CK_VERBOSITY=silent; export CK_VERBOSITY; \
 	CK_TIMEOUT_MULTIPLIER='$(TEST_SLOWDOWN)'; export CK_TIMEOUT_MULTIPLIER; \
-	case $$f in *.py) leaks=0 ;; *) leaks=1 ;; esac; \
-	ASAN_OPTIONS="$${ASAN_OPTIONS-detect_leaks=$$leaks:strict_string_checks=1}"; export ASAN_OPTIONS; \
+	case $$f in *.py | */test_privileges*) leaks=0 ;; *) leaks=1 ;; esac; \
+	ASAN_OPTIONS="$${ASAN_OPTIONS-detect_leaks=$$leaks}"; export ASAN_OPTIONS; \
 	UBSAN_OPTIONS="$${UBSAN_OPTIONS-print_stacktrace=1}"; export UBSAN_OPTIONS; \
 	unset MAKEFLAGS MFLAGS MAKELEVEL 2>/dev/null;
 

@@ -25,7 +25,7 @@ enum lop_phase {
  * RESPONSE with the core's page for it, a negative errno is answered with 500. */
 enum lop_result {
 	LOP_DECLINED = 0, /* not mine: ask the next */
-	LOP_DONE = 1,     /* ROUTE, ACCESS: skip the rest of this phase. CONTENT: the response is set */
+	LOP_DONE = 1,     /* ROUTE, ACCESS: skip the rest of the phase. CONTENT: the response is set */
 	LOP_AGAIN = 2,    /* call me again after lop_request_wake(), or when the body moves */
 };
 

@@ -25,7 +25,7 @@ LOP_BEGIN_DECLS
 
 enum lop_stage {
 	LOP_STAGE_CONFIGURED = 1, /* options are set; a negative errno ends the start */
-	LOP_STAGE_BOUND,          /* listeners are bound; still privileged: open keys, logs, paths */
+	LOP_STAGE_BOUND,          /* listeners are bound; still privileged: open keys, paths */
 	LOP_STAGE_UNPRIVILEGED,   /* chroot and user are dropped; the sandbox closes after it */
 	LOP_STAGE_WORKER,         /* in the worker, its loop is about to run; worker is not NULL */
 	LOP_STAGE_REOPEN,         /* HUP: read certificates and maps again, keep the old if bad */

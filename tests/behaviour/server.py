@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 
 import processes
@@ -94,21 +95,23 @@ class Server:
     """A server for `content` (a dict for trees.tree, or the path of a folder) with further options.
 
     It starts with its first use, or with `with`; what lives in a module variable stops after the
-    last test.
+    last test. upgrades=True: at the end other processes may have taken over (USR2).
     """
 
     def __init__(self, content, *options, workers=1, as_user=False, quiet=True, listeners=1,
                  port="0", env=None, cwd="/", program=None, pass_root=True, pass_fds=(),
-                 wrapper=()):
+                 wrapper=(), upgrades=False):
         self.content, self.options, self.workers, self.as_user = content, options, workers, as_user
         self.quiet, self.listeners, self.port = quiet, listeners, port
         self.env, self.cwd, self.program, self.wrapper = env or {}, cwd, program, wrapper
-        self.pass_root, self.pass_fds = pass_root, pass_fds
+        self.pass_root, self.pass_fds, self.upgrades = pass_root, pass_fds, upgrades
         self.root = None
         self.process = None
         self.addresses = []
         self._errors = None
         self._reports_seen = self._told = 0
+        self._lock = threading.RLock()   # the first use may be by several threads
+        self._no_start = None            # why it does not start: no second try
 
     # Starting
 
@@ -130,6 +133,8 @@ class Server:
         return line + list(self.options)
 
     def start(self):
+        if self._no_start:
+            raise Failure(self._no_start)
         if self.root is None:
             self.root = self.content if isinstance(self.content, str) else trees.tree(self.content)
         arguments = identity(self.as_user)
@@ -143,12 +148,11 @@ class Server:
         try:
             wait_for(self._has_started, 10, "the line 'lhttpd: listening on …'")
         except Failure as problem:
-            errors = self.errors()
+            self._no_start = "%s; command: %s; it said:\n%s" % (
+                problem, " ".join(self.command()), self.errors())
             self._kill()
-            raise Failure("%s; command: %s; it said:\n%s"
-                          % (problem, " ".join(self.command()), errors)) from None
+            raise Failure(self._no_start) from None
         self.addresses = [self._address(text) for text in LISTENING.findall(self.errors())]
-        self._sockets_at_start = sum(len(processes.sockets(pid)) for pid in self.worker_pids())
         return self
 
     def _has_started(self):
@@ -171,7 +175,9 @@ class Server:
     def __exit__(self, kind, *_):
         if self.process is None:
             return
-        if kind is None:
+        if kind is None and self.upgrades:
+            self.stop_session()
+        elif kind is None:
             self.stop()
         else:
             self._last_words()
@@ -180,8 +186,9 @@ class Server:
     # Using
 
     def running(self):
-        if self.process is None:
-            self.start()
+        with self._lock:
+            if self.process is None:
+                self.start()
         return self
 
     @property
@@ -239,9 +246,8 @@ class Server:
         return new[-4000:]
 
     def connections(self):
-        """How many sockets it holds beyond those that it had at its start."""
-        return sum(len(processes.sockets(pid))
-                   for pid in self.worker_pids()) - self._sockets_at_start
+        """How many connections the server holds."""
+        return processes.accepted(self.port_number)
 
     def wait_for_connections(self, count, timeout=5.0):
         """Wait until the server itself has closed all connections but `count`."""

@@ -35,7 +35,8 @@ def make_world():
     grow(base + "/root", {
         "good/file": Link("../a.txt"), "good/folder": Link("../folder"),
         "good/chain": Link("folder/deep/b.txt"), "good/dots": Link("../folder/../a.txt"),
-        "good/here": Link("."), "folder/up": Link(".."), "bad/file": Link("../../canary.txt"),
+        "good/here": Link("."), "good/absolute": Link(base + "/root/a.txt"),
+        "folder/up": Link(".."), "bad/file": Link("../../canary.txt"),
         "bad/absolute": Link(base + "/canary.txt"), "bad/parent": Link("../.."),
         "bad/folder": Link("../../outside"), "bad/absolute-folder": Link(out),
         "bad/slash": Link("/"), "bad/chain1": Link("chain2"), "bad/chain2": Link("file"),
@@ -179,9 +180,9 @@ def other_methods_and_headers_do_not_escape():
 @test
 def links_inside_the_root_work():
     for server in both():
-        for target in ("/good/file", "/good/folder/deep/b.txt", "/good/chain", "/good/dots",
-                       "/good/here/file", "/good/here/here/here/file", "/folder/up/a.txt",
-                       "/folder/up/folder/up/a.txt", "/good/here/"):
+        for target in ("/good/file", "/good/absolute", "/good/folder/deep/b.txt", "/good/chain",
+                       "/good/dots", "/good/here/file", "/good/here/here/here/file",
+                       "/folder/up/a.txt", "/folder/up/folder/up/a.txt", "/good/here/"):
             response = server.get(target)
             if target.endswith("/"):
                 equal(response.status, 403, "status of " + target)
@@ -207,13 +208,13 @@ def links_to_what_is_outside_look_like_what_is_missing():
     """The answer does not tell whether the target of such a link exists."""
     grow(BASE + "/root", {"tell/exists": Link("../../canary.txt"),
                           "tell/missing": Link("../../no-such-file"),
-                          "tell/folder": Link("../../outside"),
-                          "tell/nothing": Link("../../no-such-folder")})
+                          "tell/yyyy": Link("../../outside"),
+                          "tell/zzzz": Link("../../no-such-folder")})
     for server in both():
-        for first, second in (("exists", "missing"), ("folder", "nothing")):
-            pair = [server.get("/tell/" + name) for name in (first, second)]
-            equal((pair[0].status, pair[0].body.replace(first.encode(), b"")),
-                  (pair[1].status, pair[1].body.replace(second.encode(), b"")),
+        for first, second in (("/tell/wwww", "/tell/xxxx"), ("/tell/yyyy", "/tell/zzzz")):
+            one, two = server.get(first), server.get(second)
+            equal((one.status, one.body.replace(first.encode(), b"")),
+                  (two.status, two.body.replace(second.encode(), b"")),
                   "answers to %s and %s" % (first, second))
 
 

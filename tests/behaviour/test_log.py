@@ -5,6 +5,7 @@ import datetime
 import json
 import os
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -49,6 +50,7 @@ class Logged(Server):
 
     def logged(self, count):
         """Wait for exactly so many lines, and return them."""
+        self.send_signal(signal.SIGHUP)  # writes at once what is buffered
         wait_for(lambda: len(lines(self.log)) >= count, 6, "line %d of the log" % count)
         found = lines(self.log)
         equal(len(found), count, "number of lines")
@@ -278,7 +280,7 @@ def an_existing_log_is_continued():
 def a_new_log_is_not_for_everybody():
     with Logged() as server:
         server.get("/a.txt")
-        server.logged(1)
+        wait_for(lambda: lines(server.log), 6, "a line without any signal")
         equal(os.stat(server.log).st_mode & 0o027, 0, "permissions for others")
 
 
@@ -345,7 +347,7 @@ def a_log_inside_the_root_is_refused():
 def a_full_disk_is_reported_once_and_survived():
     need_root()
     folder = scratch()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32k,mode=0777", "lophttpd-test",
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96k,mode=0777", "lophttpd-test",
                            folder], stderr=subprocess.PIPE)
     if done.returncode:
         skip("cannot mount a tmpfs: " + done.stderr.decode().strip())

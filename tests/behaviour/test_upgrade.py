@@ -30,34 +30,42 @@ def upgrade(server):
 
 def serving(workers, as_user=False):
     return Server(CONTENT, "--drain-timeout", "%.1f" % seconds(10), workers=workers,
-                  as_user=as_user).start()
+                  as_user=as_user, upgrades=True)
 
 
 def no_request_fails(workers, as_user=False):
-    server = serving(workers, as_user)
-    try:
-        with Traffic(server, threads=2) as traffic, Traffic(server, threads=1,
-                                                            keep_alive=True) as steady:
+    with serving(workers, as_user) as server:
+        with Traffic(server) as traffic, Traffic(server, keep_alive=True) as steady:
             time.sleep(0.1)
             new = upgrade(server)
             time.sleep(0.2)
         traffic.check("new connections")
         # A kept connection may be closed between two requests, as at any drain.
+        closed = ("in the middle of a response head; so far: b''", "BrokenPipe", "ConnectionReset")
         hard = [problem for problem in steady.problems
-                if not any(word in problem
-                           for word in ("in the middle of a response head; so far: b''",
-                                                        "BrokenPipe", "ConnectionReset"))]
+                if not any(word in problem for word in closed)]
         check(not hard, "kept connections: " + "; ".join(hard[:3]))
         expected = 1 if workers == 1 else workers + 1
         equal(len(new), expected, "number of new processes")
         equal(server.get("/a.txt").status, 200, "status afterwards")
-    finally:
-        server.stop_session()
 
 
 @test
 def no_request_fails_with_one_process():
-    no_request_fails(1)
+    no_request_fails(1, as_user=True)
+
+
+@test
+def one_process_in_a_chroot_says_why_it_cannot_and_goes_on():
+    """It has no way to the new program: that is the price of having no master."""
+    need_root()
+    with Server(CONTENT) as server:
+        with server.connect() as connection:
+            connection.get("/a.txt")
+            server.send_signal(signal.SIGUSR2)
+            wait_for(lambda: "chroot" in server.errors(), 3, "a message")
+            equal(connection.get("/a.txt").body, SMALL, "body on the old connection")
+        equal(server.get("/a.txt").body, SMALL, "body on a new connection")
 
 
 @test
@@ -73,8 +81,7 @@ def no_request_fails_as_an_ordinary_user():
 @test
 def a_download_that_runs_is_finished_by_the_old_program():
     for workers in (1, 2):
-        server = serving(workers)
-        try:
+        with serving(workers, as_user=workers == 1) as server:
             with server.connect(receive_buffer=8192) as busy:
                 busy.send(make_request("GET", "/big.bin"))
                 busy.read_head()
@@ -87,20 +94,15 @@ def a_download_that_runs_is_finished_by_the_old_program():
                 check(first + busy._take(len(BIG) - 100000) == BIG, "the download is wrong")
             wait_for(lambda: not any(processes.alive(pid) for pid in old[1:]), 8,
                      "the end of the old workers")
-        finally:
-            server.stop_session()
 
 
 @test
 def upgrades_can_follow_one_another():
-    server = serving(2)
-    try:
+    with serving(2) as server:
         for _ in range(3):
             upgrade(server)
             for _ in range(10):
                 equal(server.get("/a.txt").status, 200, "status")
-    finally:
-        server.stop_session()
 
 
 @test
@@ -110,18 +112,14 @@ def the_new_program_is_the_one_that_is_installed_now():
             skip("LHTTPD is a script and cannot be installed by a copy")
     folder = scratch()
     shutil.copy2(LHTTPD, folder + "/lhttpd")
-    server = Server(CONTENT, workers=2, program=folder + "/lhttpd").start()
-    try:
+    with Server(CONTENT, workers=2, program=folder + "/lhttpd", upgrades=True) as server:
         shutil.copy2(LHTTPD, folder + "/next")
         installed = os.stat(folder + "/next").st_ino
         os.rename(folder + "/next", folder + "/lhttpd")
         new = upgrade(server)
         for pid in new:
-            equal(os.stat("/proc/%d/exe" % pid).st_ino, installed,
-                  "inode of the program of %d" % pid)
+            equal(processes.program(pid), installed, "inode of the program of %d" % pid)
         equal(server.get("/a.txt").status, 200, "status")
-    finally:
-        server.stop_session()
 
 
 @test
@@ -150,15 +148,12 @@ def a_broken_new_program_changes_nothing():
 @test
 def the_old_workers_end_though_a_client_is_stalled():
     limit = seconds(1.0)
-    server = Server(CONTENT, "--drain-timeout", "%.2f" % limit, workers=2).start()
-    try:
+    with Server(CONTENT, "--drain-timeout", "%.2f" % limit, workers=2, upgrades=True) as server:
         with server.connect(receive_buffer=8192) as stalled:
             stalled.send(make_request("GET", "/big.bin"))
             stalled.read_head()
             upgrade(server)
             equal(server.get("/a.txt").status, 200, "status")
-    finally:
-        server.stop_session()
 
 
 if __name__ == "__main__":

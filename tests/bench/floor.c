@@ -33,11 +33,11 @@
 #include <sys/stat.h>
 
 enum {
-	BATCH = 16,               /* answers that one send may hold */
-	EVENTS = 256,             /* events that one epoll_wait may bring */
-	INPUT = 16 * 1024,        /* bytes of one recv */
-	TAIL = 3,                 /* bytes of a terminator that may be cut off by a recv */
-	CHUNK = 2 * 1024 * 1024,  /* bytes of one sendfile */
+	BATCH = 16,              /* answers that one send may hold */
+	EVENTS = 256,            /* events that one epoll_wait may bring */
+	INPUT = 16 * 1024,       /* bytes of one recv */
+	TAIL = 3,                /* bytes of a terminator that may be cut off by a recv */
+	CHUNK = 2 * 1024 * 1024, /* bytes of one sendfile */
 	BACKLOG = 4096,
 	DEFER_SECONDS = 5,
 };
@@ -53,9 +53,9 @@ struct connection {
 struct floor_server {
 	int epoll_fd;
 	int listen_fd;
-	int body_fd;      /* the file that is the body, else -1 */
-	bool close_each;  /* one answer a connection */
-	char *answers;    /* BATCH whole answers; with a file: one head */
+	int body_fd;     /* the file that is the body, else -1 */
+	bool close_each; /* one answer a connection */
+	char *answers;   /* BATCH whole answers; with a file: one head */
 	size_t head_size;
 	size_t answer_size;
 };
@@ -78,7 +78,7 @@ static void fail(const char *what)
 static void usage(void)
 {
 	fprintf(stderr, "usage: floor -p PORT [-l ADDRESS] [-s BODY_BYTES | -f FILE] "
-			"[-S \"200 OK\"] [-c]\n");
+	                "[-S \"200 OK\"] [-c]\n");
 	exit(2);
 }
 
@@ -128,17 +128,18 @@ static int render_head(char *head, size_t room, const struct settings *set)
 	if (!bodiless)
 		snprintf(length, sizeof(length), "Content-Length: %zu\r\n", set->body_size);
 	return snprintf(head, room,
-	    "HTTP/1.1 %s\r\n"
-	    "Date: %s\r\n"
-	    "Server: floor\r\n"
-	    "Content-Type: text/html; charset=utf-8\r\n"
-	    "%s"
-	    "Last-Modified: %s\r\n"
-	    "ETag: \"fd00-1a2b3c-400-18c5d3e9f1a2b3c4\"\r\n"
-	    "Accept-Ranges: bytes\r\n"
-	    "X-Content-Type-Options: nosniff\r\n"
-	    "%s\r\n",
-	    set->status, date, length, date, set->close_each ? "Connection: close\r\n" : "");
+	                "HTTP/1.1 %s\r\n"
+	                "Date: %s\r\n"
+	                "Server: floor\r\n"
+	                "Content-Type: text/html; charset=utf-8\r\n"
+	                "%s"
+	                "Last-Modified: %s\r\n"
+	                "ETag: \"fd00-1a2b3c-400-18c5d3e9f1a2b3c4\"\r\n"
+	                "Accept-Ranges: bytes\r\n"
+	                "X-Content-Type-Options: nosniff\r\n"
+	                "%s\r\n",
+	                set->status, date, length, date,
+	                set->close_each ? "Connection: close\r\n" : "");
 }
 
 /* Opens the file that is every answer's body. */
@@ -184,7 +185,8 @@ static void render_answers(struct floor_server *server, struct settings *set)
 
 static int listen_at(const struct settings *set)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)set->port) };
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		                       .sin_port = htons((uint16_t)set->port) };
 	int one = 1, defer = DEFER_SECONDS;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
@@ -226,7 +228,7 @@ static unsigned count_requests(struct connection *conn, char *data, size_t size)
 
 /* One system call of sending. Returns bytes taken, or -1 with errno; *asked: bytes offered. */
 static ssize_t send_some(const struct floor_server *server, const struct connection *conn,
-    size_t *asked)
+                         size_t *asked)
 {
 	unsigned count = conn->owed < BATCH ? conn->owed : BATCH;
 	off_t offset;
@@ -237,7 +239,8 @@ static ssize_t send_some(const struct floor_server *server, const struct connect
 	}
 	if (conn->sent < server->head_size) {
 		*asked = server->head_size - conn->sent;
-		return send(conn->fd, server->answers + conn->sent, *asked, MSG_NOSIGNAL | MSG_MORE);
+		return send(conn->fd, server->answers + conn->sent, *asked,
+		            MSG_NOSIGNAL | MSG_MORE);
 	}
 	offset = (off_t)(conn->sent - server->head_size);
 	*asked = server->answer_size - conn->sent;

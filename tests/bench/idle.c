@@ -24,8 +24,8 @@
 #include <sys/time.h>
 
 enum {
-	SOURCE_SHARE = 4000,  /* connections from one source address */
-	WINDOW = 64,          /* connections that are asked before the first is read */
+	SOURCE_SHARE = 4000, /* connections from one source address */
+	WINDOW = 64,         /* connections that are asked before the first is read */
 	SPARE_FDS = 16,
 	ANSWER_ROOM = 16 * 1024,
 	ANSWER_SECONDS = 10,
@@ -77,7 +77,8 @@ static int open_connection(unsigned port, unsigned long index)
 static void ask(int fd, const char *path)
 {
 	char request[1024];
-	int n = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", path);
+	int n = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+	                 path);
 
 	if (n < 0 || (size_t)n >= sizeof(request))
 		exit(2);
@@ -106,7 +107,7 @@ static void read_answer(int fd)
 		length = strcasestr(answer, "\r\nContent-Length:");
 		if (end && length)
 			wanted = (size_t)(end + 4 - answer) +
-			    strtoul(length + strlen("\r\nContent-Length:"), NULL, 10);
+			         strtoul(length + strlen("\r\nContent-Length:"), NULL, 10);
 	} while (wanted == 0 || size < wanted);
 	if (strncmp(answer, "HTTP/1.1 200 ", 13) != 0) {
 		fprintf(stderr, "idle: not a 200: %.40s\n", answer);

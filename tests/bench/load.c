@@ -37,9 +37,9 @@
 
 enum {
 	EVENTS = 256,
-	HEAD_ROOM = 2048,        /* bytes kept of an answer's head, and of its first recv */
-	DISCARD = 1024 * 1024,   /* bytes that one recv may discard */
-	SUB_BUCKETS = 32,        /* latency classes in each power of two: 3 % exact */
+	HEAD_ROOM = 2048,      /* bytes kept of an answer's head, and of its first recv */
+	DISCARD = 1024 * 1024, /* bytes that one recv may discard */
+	SUB_BUCKETS = 32,      /* latency classes in each power of two: 3 % exact */
 	BUCKETS = 40 * SUB_BUCKETS,
 };
 
@@ -224,7 +224,8 @@ static void serve(struct load *load, struct connection *conn)
 
 static void connect_one(struct load *load, struct connection *conn)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)load->set.port) };
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		                  .sin_port = htons((uint16_t)load->set.port) };
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = conn };
 	int one = 1;
 
@@ -258,7 +259,8 @@ static void start(struct load *load)
 	const struct settings *set = &load->set;
 
 	load->request_size = (size_t)snprintf(load->request, sizeof(load->request),
-	    "GET %s HTTP/1.1\r\nHost: %s:%u\r\n\r\n", set->path, set->address, set->port);
+	                                      "GET %s HTTP/1.1\r\nHost: %s:%u\r\n\r\n", set->path,
+	                                      set->address, set->port);
 	if (load->request_size >= sizeof(load->request)) {
 		errno = E2BIG;
 		fail(set->path);
@@ -283,7 +285,8 @@ static uint64_t run(struct load *load)
 	while (now < end) {
 		uint64_t next = load->set.pause_ns ? asked + load->set.pause_ns : end;
 		uint64_t wait = next > now ? next - now : 0;
-		struct timespec timeout = { (time_t)(wait / 1000000000u), (long)(wait % 1000000000u) };
+		struct timespec timeout = { (time_t)(wait / 1000000000u),
+			                    (long)(wait % 1000000000u) };
 		int n = epoll_pwait2(load->epoll_fd, events, EVENTS, &timeout, NULL);
 
 		if (n < 0 && errno != EINTR)
@@ -316,15 +319,15 @@ static void report(struct load *load, uint64_t took_ns)
 	jain = squares > 0.0 ? sum * sum / (load->set.connections * squares) : 0.0;
 	printf("{\"seconds\": %.6f, \"answers\": %llu, \"bytes\": %llu, \"errors\": %llu, "
 	       "\"p50_us\": %.1f, \"p99_us\": %.1f, \"max_us\": %.1f, \"jain\": %.4f}\n",
-	    (double)took_ns / 1e9, (unsigned long long)load->answers, (unsigned long long)bytes,
-	    (unsigned long long)load->errors, percentile_us(load, 0.5), percentile_us(load, 0.99),
-	    percentile_us(load, 1.0), jain);
+	       (double)took_ns / 1e9, (unsigned long long)load->answers, (unsigned long long)bytes,
+	       (unsigned long long)load->errors, percentile_us(load, 0.5),
+	       percentile_us(load, 0.99), percentile_us(load, 1.0), jain);
 }
 
 static void usage(void)
 {
 	fprintf(stderr, "usage: load -p PORT [-l ADDRESS] [-c CONNECTIONS] [-d SECONDS] "
-			"[-w MICROSECONDS] PATH\n");
+	                "[-w MICROSECONDS] PATH\n");
 	exit(2);
 }
 

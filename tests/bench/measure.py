@@ -27,13 +27,15 @@ READY_SECONDS = 5.0
 STOP_SECONDS = 3.0
 WARM_SECONDS = 0.15
 STARTS = 20
+LEAST_LOGGED = 0.99
 PROBE_CONNECTIONS = 32
 PROBE_PAUSE_US = 1000
 FEWEST_CONNECTIONS = 4096
 SPARE_CONNECTIONS = 1024
 # The share of the descriptor limit that may become idle connections: what the server needs
-# beside them, and lighttpd's own rule (connections at most half of its descriptors).
-DESCRIPTOR_SHARE = {"lighttpd": 0.45}
+# beside them, lhttpd's room for its file cache, and lighttpd's own rule (connections at most
+# half of its descriptors).
+DESCRIPTOR_SHARE = {"lhttpd": 0.7, "lighttpd": 0.45}
 DESCRIPTOR_SHARE_ELSE = 0.9
 
 
@@ -126,6 +128,7 @@ class Bench:
         self.seconds = options.duration
         self.nice = options.nice
         self.children = []
+        self.logged = 0     # lines in the log of the server that ran last
 
     # Children ----------------------------------------------------------------------------
 
@@ -217,6 +220,9 @@ class Bench:
             yield setup.port, process_tree(child.pid)
         finally:
             self.stop(child)
+            if workload.log:
+                self.logged = sum(path.read_bytes().count(b"\n")
+                                  for path in folder.glob("access.log*"))
             shutil.rmtree(folder, ignore_errors=True)
 
     def await_ready(self, child, port, folder):
@@ -308,6 +314,8 @@ class Bench:
                                  max(1.0, self.seconds))
         if result["answers"] == 0 and result["bytes"] == 0:
             raise Failure("no answer at all")
+        if workload.log and self.logged < LEAST_LOGGED * result["answers"]:
+            raise Failure(f"logged {self.logged} of {result['answers']} requests")
         return self.with_rates(result, workload)
 
     @staticmethod
@@ -408,7 +416,9 @@ class Bench:
                 time.sleep(1.2)
                 ended = time.time()
                 self.stop(child, signal.SIGINT)
-        calls = {found.group(2): int(found.group(1)) / load["answers"]
+        # A connection itself may cost two of each call (the first recv and the one at its end).
+        own = 2 * workload.connections
+        calls = {found.group(2): max(0, int(found.group(1)) - own) / load["answers"]
                  for found in re.finditer(r"^\s*(\d+)\s+(\w+)$", table.read_text(), re.M)
                  if found.group(2) != "total"}
         stamps = [float(found.group(1)) for found in

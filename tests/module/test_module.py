@@ -103,7 +103,8 @@ def text_command(start):
 
 def module_folder(*names):
     """A new folder with these files of the module's source."""
-    folder = scratch()
+    folder = os.path.join(scratch(), "log_brief")
+    os.mkdir(folder)
     for name in names:
         shutil.copy(os.path.join(SOURCE, name), folder)
     return folder
@@ -208,6 +209,18 @@ def the_plain_command_builds_a_module_that_is_loaded_by_its_path():
             match = LINE.match(line)
             check(match, "not a line of log_brief: " + line)
             equal((match[1], match[3]), (status, target), "status and target")
+
+
+@test(limit=60)
+def the_text_runs_it_as_it_says():
+    folder = os.path.dirname(built())
+    options = shlex.split(text_command("lhttpd ").replace("$PWD", folder))[1:]
+    options[options.index("-p") + 1] = "0"
+    with serve(*options, pass_root=False, port=None, workers=None, cwd=folder) as server:
+        equal(server.get("/log_brief.c").status, 200, "status")
+        path = os.path.normpath(os.path.join(folder, options[options.index("-o") + 1]))
+        lines = wait_for(lambda: written(path), 6, "a line in " + path)
+        check(re.fullmatch(r"200 \d+ /log_brief\.c", lines[0]), "the line is " + lines[0])
 
 
 @test(limit=60)
@@ -330,7 +343,7 @@ def the_skeleton_works():
     path = os.path.join(BUILD, "modules", ".libs", "skeleton.so")
     if not os.path.exists(path):
         skip("no %s: it is not built with libtool" % path)
-    shutil.copy(path, scratch() + "/skeleton.so")
+    path = shutil.copy(path, scratch())
     with serve("-q", "-M", path, "--skeleton-greeting", "good day") as server:
         equal(server.get("/a.txt").get("X-Skeleton"), "good day", "the field")
         equal(server.get("/missing").get("X-Skeleton"), "good day", "the field of a 404")

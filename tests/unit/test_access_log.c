@@ -284,7 +284,6 @@ END_TEST
 
 START_TEST(a_message_that_no_provider_takes_goes_to_standard_error)
 {
-	core.foreground = false;
 	core.settings.quiet = true;
 	open_log();
 	talk(LOP_LOG_ERROR, "quiet");

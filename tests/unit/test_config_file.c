@@ -24,8 +24,8 @@ static int note(void *context, const char *name, const char *value, char *error,
 		snprintf(error, error_size, "this is bad");
 		return -EDOM;
 	}
-	snprintf(seen + strlen(seen), sizeof(seen) - strlen(seen), value != NULL ? "%s=<%s>;" : "%s;",
-	         name, value);
+	snprintf(seen + strlen(seen), sizeof(seen) - strlen(seen),
+	         value != NULL ? "%s=<%s>;" : "%s;", name, value);
 	return 0;
 }
 

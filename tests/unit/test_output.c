@@ -12,7 +12,7 @@
 
 /* A transport that takes at most `room` bytes and remembers them. */
 struct sink {
-	char data[4096];
+	char data[400000];
 	size_t length;
 	size_t room;
 	int file_end; /* sendfile says that the file ended */
@@ -150,16 +150,43 @@ START_TEST(a_head_before_a_file_is_told_that_more_follows)
 }
 END_TEST
 
+static struct lop_file *large_file(size_t size)
+{
+	char *text_of_it = malloc(size + 1);
+	struct lop_file *made;
+
+	ck_assert_ptr_nonnull(text_of_it);
+	for (size_t i = 0; i < size; i++)
+		text_of_it[i] = (char)('a' + i % 26);
+	text_of_it[size] = '\0';
+	made = file(text_of_it);
+	free(text_of_it);
+	return made;
+}
+
 START_TEST(a_file_is_cut_at_the_quantum)
 {
-	struct lop_file *body = file("0123456789");
+	struct lop_file *body = large_file(300000);
 
-	output_file(&output, body, 0, 10);
+	output_file(&output, body, 0, 300000);
 	lop_file_release(&body);
-	ck_assert_int_eq(output_flush(&output, &transport, &sink, 4), 0);
-	ck_assert_uint_eq(sink.length, 4);
-	ck_assert_int_eq(output_flush(&output, &transport, &sink, 100), 1);
-	ck_assert_int_eq(memcmp(sink.data, "0123456789", 10), 0);
+	ck_assert_int_eq(output_flush(&output, &transport, &sink, 100000), 0);
+	ck_assert_uint_eq(sink.length, 100000);
+	ck_assert_int_eq(output_flush(&output, &transport, &sink, 300000), 1);
+	ck_assert_uint_eq(sink.length, 300000);
+	for (size_t i = 0; i < 300000; i++)
+		ck_assert_int_eq(sink.data[i], (char)('a' + i % 26));
+}
+END_TEST
+
+START_TEST(a_short_rest_goes_along)
+{
+	struct lop_file *body = large_file(110000);
+
+	output_file(&output, body, 0, 110000);
+	lop_file_release(&body);
+	ck_assert_int_eq(output_flush(&output, &transport, &sink, 100000), 1);
+	ck_assert_uint_eq(sink.length, 110000);
 }
 END_TEST
 
@@ -203,6 +230,7 @@ int main(void)
 	tcase_add_test(test, a_short_write_goes_on_where_it_stopped);
 	tcase_add_test(test, a_head_before_a_file_is_told_that_more_follows);
 	tcase_add_test(test, a_file_is_cut_at_the_quantum);
+	tcase_add_test(test, a_short_rest_goes_along);
 	tcase_add_test(test, a_file_that_ends_early_is_an_error);
 	tcase_add_test(test, the_queue_goes_round_without_loss);
 	suite_add_tcase(suite, test);

@@ -361,9 +361,11 @@ START_TEST(files_are_created_only_inside)
 
 		ck_assert_int_ge(descriptor, 0);
 		close(descriptor);
-		ck_assert_int_eq(ways[i](root, "sub/new", O_WRONLY | O_CREAT | O_EXCL, 0600), -EEXIST);
+		ck_assert_int_eq(ways[i](root, "sub/new", O_WRONLY | O_CREAT | O_EXCL, 0600),
+		                 -EEXIST);
 		ck_assert_int_eq(ways[i](root, "link", O_WRONLY | O_CREAT | O_EXCL, 0600), -EEXIST);
-		ck_assert_int_eq(ways[i](root, "escape-folder/new", O_WRONLY | O_CREAT, 0600), -EXDEV);
+		ck_assert_int_eq(ways[i](root, "escape-folder/new", O_WRONLY | O_CREAT, 0600),
+		                 -EXDEV);
 		ck_assert_int_eq(ways[i](root, "above/new", O_WRONLY | O_CREAT, 0600), -EXDEV);
 		ck_assert_int_eq(unlink(in_base("inside/sub/new")), 0);
 	}
@@ -438,8 +440,8 @@ static void *swap(void *unused)
 
 START_TEST(swapped_links_never_lead_outside)
 {
-	static const char *const paths[] = { "swap/secret", "swap/in/../secret", "swap/in/up/secret",
-		                             "swap/in/../../secret" };
+	static const char *const paths[] = { "swap/secret", "swap/in/../secret",
+		                             "swap/in/up/secret", "swap/in/../../secret" };
 	static open_f *const ways[] = { root_open_descriptor, root_walk };
 	pthread_t thread;
 

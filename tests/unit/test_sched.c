@@ -144,15 +144,49 @@ START_TEST(work_may_remove_what_is_queued_behind_it)
 }
 END_TEST
 
-START_TEST(what_is_pushed_fresh_during_a_turn_waits_for_the_next)
+static void run_again(struct sched_entry *entry, size_t quantum)
+{
+	run(entry, quantum);
+	sched_push(&sched, entry, SCHED_FRESH);
+}
+
+START_TEST(fresh_work_that_makes_itself_anew_cannot_hold_the_loop)
 {
 	struct job job;
+	struct job bulk;
 
-	job_init(&job, 'a', 3);
+	job_init(&job, 'a', 0);
+	job.entry.run = run_again;
+	job_init(&bulk, 'b', 0);
 	sched_push(&sched, &job.entry, SCHED_FRESH);
+	sched_push(&sched, &bulk.entry, SCHED_BULK);
 	sched_turn(&sched);
-	ck_assert_uint_le(strlen(trace), 2);
+	ck_assert_ptr_nonnull(strchr(trace, 'b'));
 	ck_assert(!sched_idle(&sched));
+}
+END_TEST
+
+static struct job made;
+
+static void run_maker(struct sched_entry *entry, size_t quantum)
+{
+	run(entry, quantum);
+	sched_push(&sched, &made.entry, SCHED_FRESH);
+}
+
+START_TEST(what_fresh_work_makes_runs_before_bulk)
+{
+	struct job maker;
+	struct job bulk;
+
+	job_init(&maker, 'm', 0);
+	maker.entry.run = run_maker;
+	job_init(&made, 'n', 0);
+	job_init(&bulk, 'b', 0);
+	sched_push(&sched, &bulk.entry, SCHED_BULK);
+	sched_push(&sched, &maker.entry, SCHED_FRESH);
+	sched_turn(&sched);
+	ck_assert_str_eq(trace, "mnb");
 }
 END_TEST
 
@@ -169,7 +203,8 @@ int main(void)
 	tcase_add_test(test, the_quantum_shrinks_as_more_is_ready);
 	tcase_add_test(test, pushing_twice_runs_once);
 	tcase_add_test(test, work_may_remove_what_is_queued_behind_it);
-	tcase_add_test(test, what_is_pushed_fresh_during_a_turn_waits_for_the_next);
+	tcase_add_test(test, fresh_work_that_makes_itself_anew_cannot_hold_the_loop);
+	tcase_add_test(test, what_fresh_work_makes_runs_before_bulk);
 	suite_add_tcase(suite, test);
 	srunner_run_all(runner, CK_ENV);
 	int failed = srunner_ntests_failed(runner);
