@@ -33,6 +33,12 @@ static void wait_and_exit(int line, pid_t child)
 	_exit(WIFEXITED(status) && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : 1);
 }
 
+/* At once: a chroot has no way to it. */
+static void open_syslog(const struct lop_core *core)
+{
+	openlog(core->program, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+}
+
 int daemon_start(struct lop_core *core)
 {
 	struct daemon_line *line = &core->daemon_line;
@@ -60,8 +66,7 @@ int daemon_start(struct lop_core *core)
 	line->descriptor = ends[1];
 	if (setsid() < 0)
 		goto fail;
-	/* At once: no chroot has a way to it. */
-	openlog(core->program, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	open_syslog(core);
 	return 0;
 fail:
 	result = -errno;
@@ -69,6 +74,12 @@ fail:
 	                 "cannot go to the background: %s; run without --daemon",
 	                 strerror(-result));
 	return result;
+}
+
+void daemon_resume(struct lop_core *core)
+{
+	open_syslog(core);
+	core->foreground = false;
 }
 
 void daemon_hide(struct lop_core *core)

@@ -19,6 +19,8 @@ int daemon_start(struct lop_core *core);
 void daemon_ready(struct lop_core *core);
 /* After a fork: a worker has no part in it but to hide when it is ready itself. */
 void daemon_leave(struct lop_core *core);
+/* In the background already, by the server that this one replaces. */
+void daemon_resume(struct lop_core *core);
 /* Lets standard input, output and error go. */
 void daemon_hide(struct lop_core *core);
 

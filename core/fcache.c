@@ -20,6 +20,8 @@
 #define BUCKETS_MIN 256
 /* What nobody asked for during one to two of these is let go of. */
 #define SWEEP_NS (15 * NS_PER_S)
+/* File times move on in ticks of the kernel or coarser: two changes may carry the same one. */
+#define FRESH_NS (100 * NS_PER_MS)
 
 struct fcache {
 	struct lop_worker *worker;
@@ -257,6 +259,7 @@ static struct fcache_entry *load(struct fcache *cache, uint64_t hash, struct lop
 	entry->cache = cache;
 	entry->hash = hash;
 	entry->checked = cache->worker->now;
+	entry->fresh = entry->stat.ctime_ns > cache->worker->wall - FRESH_NS;
 	insert(cache, entry);
 	return entry;
 }
@@ -272,7 +275,7 @@ struct fcache_entry *fcache_get(struct fcache *cache, struct lop_root *root, str
 			entry->references++;
 			return entry;
 		}
-		if (fcache_unchanged(entry, root)) {
+		if (!entry->fresh && fcache_unchanged(entry, root)) {
 			entry->checked = cache->worker->now;
 			entry->used = true;
 			entry->references++;

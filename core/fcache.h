@@ -53,6 +53,8 @@ struct fcache_entry {
 	bool used;        /* since somebody looked for something to drop */
 	uint32_t root;    /* id */
 	int64_t checked;  /* ns of the worker's clock */
+	bool fresh;       /* changed so shortly before it was read that its times may not tell a
+	                   * later change */
 	struct lop_stat stat;
 	struct lop_file *file; /* NULL when the bytes are in memory */
 	struct rendered rendered;
@@ -79,7 +81,7 @@ void fcache_free(struct fcache **cache);
 /* The entry for a path (as lop_request_path()), looked up or made; the caller holds a
  * reference. NULL when memory is out. */
 struct fcache_entry *fcache_get(struct fcache *cache, struct lop_root *root, struct lop_str path);
-/* A release function for response_share(). */
+/* A release function for response_hold(). */
 void fcache_release(void *entry);
 
 /* Forgets everything (what is being sent goes on). */

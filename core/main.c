@@ -220,8 +220,7 @@ static int run(struct lop_core *core, int argc, char **argv)
 	int workers;
 
 	if (upgrade_prepare(core) < 0) {
-		lop_core_message(core, LOP_LOG_ERROR, "cannot find the current folder: %s",
-		                 strerror(errno));
+		lop_core_message(core, LOP_LOG_ERROR, "cannot start: %s", strerror(ENOMEM));
 		return STATUS_FAILED;
 	}
 	if (systemd_start(core) < 0)

@@ -200,6 +200,26 @@ int request_run(struct lop_request *request)
 	return LOP_DONE;
 }
 
+/* Most pages have no other fields: then nothing is copied. */
+static void set_page_fields(struct lop_request *request)
+{
+	static const struct response_field fields[] = {
+		{ { "Content-Type", 12 }, { "text/html; charset=utf-8", 24 } },
+		{ { "X-Content-Type-Options", 22 }, { "nosniff", 7 } },
+	};
+	struct response *response = &request->response;
+
+	if (response->field_count == 0) {
+		/* Shared fields are copied before they are changed. */
+		response->fields = (struct response_field *)(uintptr_t)fields;
+		response->field_count = response->field_size = 2;
+		response->fields_shared = true;
+		return;
+	}
+	for (unsigned i = 0; i < 2; i++)
+		(void)lop_response_set_field(request, fields[i].name.data, fields[i].value);
+}
+
 void request_fail(struct lop_request *request, int status)
 {
 	struct lop_memory *page;
@@ -213,8 +233,7 @@ void request_fail(struct lop_request *request, int status)
 	page = error_page(&request->worker->errors, status);
 	if (page == NULL)
 		return;
-	(void)lop_response_set_field(request, "Content-Type", STR("text/html; charset=utf-8"));
-	(void)lop_response_set_field(request, "X-Content-Type-Options", STR("nosniff"));
+	set_page_fields(request);
 	(void)lop_response_body_memory(request, page, 0, lop_memory_size(page));
 }
 

@@ -151,9 +151,10 @@ void request_fail(struct lop_request *request, int status);
 /* Copies the head into the arena. 0 or -ENOMEM. */
 int request_detach(struct lop_request *request);
 
-/* Fields and body that belong to `content`, released with it at the end. */
-void response_share(struct lop_request *request, struct response_field *fields, unsigned count,
-                    void *content, void (*release)(void *content));
+/* Keeps what fields and body are taken from until the end, then releases it. */
+void response_hold(struct lop_request *request, void *content, void (*release)(void *content));
+/* Takes over fields that belong to the content, behind those that hooks have added. */
+int response_share(struct lop_request *request, struct response_field *fields, unsigned count);
 /* Bytes of the body, -1 unknown. */
 int64_t response_length(const struct lop_request *request);
 void response_clear_body(struct lop_request *request);

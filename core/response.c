@@ -24,15 +24,8 @@ void lop_response_set_status(struct lop_request *request, int status)
 	request->response.status = status;
 }
 
-void response_share(struct lop_request *request, struct response_field *fields, unsigned count,
-                    void *content, void (*release)(void *content))
+void response_hold(struct lop_request *request, void *content, void (*release)(void *content))
 {
-	struct response *response = &request->response;
-
-	response->fields = fields;
-	response->field_count = (uint16_t)count;
-	response->field_size = (uint16_t)count;
-	response->fields_shared = true;
 	request->content = content;
 	request->content_release = release;
 }
@@ -58,6 +51,24 @@ static int fields_reserve(struct lop_request *request, unsigned more)
 	response->fields = fields;
 	response->field_size = (uint16_t)wanted;
 	response->fields_shared = false;
+	return 0;
+}
+
+int response_share(struct lop_request *request, struct response_field *fields, unsigned count)
+{
+	struct response *response = &request->response;
+
+	if (response->field_count > 0) {
+		if (fields_reserve(request, count) < 0)
+			return -ENOMEM;
+		memcpy(response->fields + response->field_count, fields, count * sizeof *fields);
+		response->field_count += (uint16_t)count;
+		return 0;
+	}
+	response->fields = fields;
+	response->field_count = (uint16_t)count;
+	response->field_size = (uint16_t)count;
+	response->fields_shared = true;
 	return 0;
 }
 

@@ -21,6 +21,12 @@
 
 #define ALLOW "GET, HEAD, OPTIONS"
 
+/* The response gets the first `count` of the entry's fields. */
+static int share_fields(struct lop_request *request, struct fcache_entry *entry, unsigned count)
+{
+	return response_share(request, &entry->fields[entry->first_field], count);
+}
+
 /* Appends a part of the entry's bytes to the body. */
 static int body_part(struct lop_request *request, struct fcache_entry *entry, int64_t first,
                      int64_t length)
@@ -80,11 +86,17 @@ static int body_unsized(struct lop_request *request, struct fcache_entry *entry)
 
 static int send_whole(struct lop_request *request, struct fcache_entry *entry)
 {
+	const struct response *response = &request->response;
+	const bool untouched = response->status == 200 && response->field_count == 0 &&
+	                       response->segment_count == 0;
+
+	if (share_fields(request, entry, entry->field_count) < 0)
+		return 500;
 	if (entry->stat.kind == LOP_FILE_UNSIZED)
 		return body_unsized(request, entry) < 0 ? 500 : LOP_DONE;
 	if (body_part(request, entry, 0, entry->size) < 0)
 		return 500;
-	request->response.rendered = &entry->rendered;
+	request->response.rendered = untouched ? &entry->rendered : NULL;
 	return LOP_DONE;
 }
 
@@ -102,7 +114,8 @@ static int send_range(struct lop_request *request, struct fcache_entry *entry,
                       const struct range *range)
 {
 	request->response.status = 206;
-	if (add_content_range(request, range, entry->size) < 0 ||
+	if (share_fields(request, entry, entry->field_count) < 0 ||
+	    add_content_range(request, range, entry->size) < 0 ||
 	    body_part(request, entry, range->first, range->length) < 0)
 		return 500;
 	return LOP_DONE;
@@ -131,6 +144,8 @@ static int send_ranges(struct lop_request *request, struct fcache_entry *entry,
 	char text[512];
 	int length;
 
+	if (share_fields(request, entry, entry->field_count) < 0)
+		return 500;
 	make_boundary(boundary);
 	for (int i = 0; i < count; i++) {
 		const struct range *range = &ranges[i];
@@ -163,8 +178,6 @@ static int refuse_range(struct lop_request *request, const struct fcache_entry *
 	char text[40];
 	int length = snprintf(text, sizeof text, "bytes */%lld", (long long)entry->size);
 
-	/* The fields of the file do not belong to the page that says so. */
-	request->response.field_count = 0;
 	(void)lop_response_add_field(request, "Content-Range",
 	                             (struct lop_str){ text, (size_t)length });
 	(void)lop_response_add_field(request, "Accept-Ranges", STR("bytes"));
@@ -214,8 +227,7 @@ static int send_file(struct lop_request *request, struct fcache_entry *entry)
 	struct range list[RANGE_MAX];
 	int count;
 
-	response_share(request, &entry->fields[entry->first_field], entry->field_count, entry,
-	               fcache_release);
+	response_hold(request, entry, fcache_release);
 	if (!ranges && !has_conditions(head))
 		return send_whole(request, entry);
 
@@ -230,10 +242,10 @@ static int send_file(struct lop_request *request, struct fcache_entry *entry)
 	switch (conditional_check(&conditions, &validators, true, now)) {
 	case 304:
 		request->response.status = 304;
-		request->response.field_count = entry->validators ? FCACHE_FIELD_RANGES : 0;
+		if (share_fields(request, entry, entry->validators ? FCACHE_FIELD_RANGES : 0) < 0)
+			return 500;
 		return LOP_DONE;
 	case 412:
-		request->response.field_count = 0;
 		return 412;
 	default:
 		break;

@@ -20,7 +20,7 @@
 
 extern char **environ;
 
-/* "PID FD:MANAGED:TRANSPORT …", written by the old binary for the new one. */
+/* "PID:FOREGROUND FD:MANAGED:TRANSPORT …", written by the old binary for the new one. */
 #define VARIABLE "LOPHTTPD_UPGRADE"
 
 /* ---- the new binary ------------------------------------------------------------------------- */
@@ -76,11 +76,13 @@ int upgrade_prepare(struct lop_core *core)
 {
 	const char *variable = getenv(VARIABLE);
 	struct upgrade *upgrade = &core->upgrade;
-	char folder[PATH_MAX], *end;
+	char folder[PATH_MAX];
+	int foreground, used;
 	long old;
 
+	/* Without one (it was removed) relative paths lead nowhere anyway. */
 	if (getcwd(folder, sizeof(folder)) == NULL)
-		return -errno;
+		strcpy(folder, "/");
 	upgrade->folder = strdup(folder);
 	upgrade->program = find_program(folder, core->arguments[0]);
 	if (upgrade->folder == NULL || upgrade->program == NULL)
@@ -88,10 +90,12 @@ int upgrade_prepare(struct lop_core *core)
 	if (variable == NULL)
 		return 0;
 	/* From another time, or passed on by something that was started meanwhile. */
-	old = strtol(variable, &end, 10);
-	if (old > 1 && old == (long)getppid()) {
+	if (sscanf(variable, "%ld:%d%n", &old, &foreground, &used) == 2 && old > 1 &&
+	    old == (long)getppid()) {
 		upgrade->old = (pid_t)old;
-		inherit(core, end);
+		if (!foreground)
+			daemon_resume(core);
+		inherit(core, variable + used);
 	}
 	unsetenv(VARIABLE);
 	return 0;
@@ -120,7 +124,7 @@ static char *make_variable(const struct lop_core *core)
 
 	if (out == NULL)
 		return NULL;
-	fprintf(out, VARIABLE "=%ld", (long)getpid());
+	fprintf(out, VARIABLE "=%ld:%d", (long)getpid(), core->foreground);
 	for (size_t i = 0; i < core->listeners.count; i++) {
 		const struct listener *listener = &core->listeners.items[i];
 

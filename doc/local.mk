@@ -6,4 +6,5 @@ dist_man_MANS = \
 dist_doc_DATA = \
 	README.md \
 	doc/architecture.md \
+	doc/tuning.md \
 	doc/writing-a-module.md

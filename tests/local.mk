@@ -26,8 +26,10 @@ behaviour_tests = \
 	tests/behaviour/test_validators.py \
 	tests/behaviour/test_workers.py
 
-# A third party's module, built outside the tree.
-module_tests = tests/module/test_module.py
+# Modules of third parties, built outside the tree.
+module_tests = \
+	tests/module/test_module.py \
+	tests/module/test_paces.py
 
 # Test programs of one subject each: tests/unit/NAME.c.
 unit_tests = \
@@ -149,6 +151,7 @@ AM_TESTS_ENVIRONMENT = \
 	UBSAN_OPTIONS="$${UBSAN_OPTIONS-print_stacktrace=1}"; export UBSAN_OPTIONS; \
 	unset MAKEFLAGS MFLAGS MAKELEVEL 2>/dev/null;
 
+# What the tests need besides, for the release.
 test_helpers = \
 	tests/behaviour/harness.py \
 	tests/behaviour/processes.py \
@@ -172,10 +175,18 @@ bench_files = \
 	tests/bench/workloads.py \
 	tests/bench/wrk.lua
 
+module_files = \
+	tests/module/log_brief/Makefile.am \
+	tests/module/log_brief/configure.ac \
+	tests/module/log_brief/log_brief.c \
+	tests/module/log_future/log_future.c \
+	tests/module/paces/paces.c
+
 EXTRA_DIST += \
 	$(behaviour_tests) \
 	$(bench_files) \
 	$(build_tests) \
+	$(module_files) \
 	$(module_tests) \
 	$(test_helpers) \
 	tests/README.md \
@@ -183,10 +194,6 @@ EXTRA_DIST += \
 	tests/fuzz/corpus \
 	tests/fuzz/replay.c \
 	tests/fuzz/test_corpora.sh \
-	tests/module/log_brief/Makefile.am \
-	tests/module/log_brief/configure.ac \
-	tests/module/log_brief/log_brief.c \
-	tests/module/log_future/log_future.c \
 	tests/run \
 	tests/summary \
 	tests/unit/test_none.sh

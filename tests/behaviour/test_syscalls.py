@@ -95,8 +95,9 @@ def a_cached_small_file_costs_one_recv_and_one_send():
         trace = traced(server, work)
     calls = "calls for %d requests: %s" % (total, trace.calls)
     receives, sends, waits = trace.count(RECEIVES), trace.count(SENDS), trace.count(WAITS)
-    check(total <= receives <= total * 1.01, "receives: %d; %s" % (receives, calls))
-    check(total <= sends <= total * 1.01, "sends: %d; %s" % (sends, calls))
+    # A call that strace was still busy with at its end is not counted.
+    check(total - 1 <= receives <= total * 1.01, "receives: %d; %s" % (receives, calls))
+    check(total - 1 <= sends <= total * 1.01, "sends: %d; %s" % (sends, calls))
     check(waits <= total * 1.01 + 5, "waits: %d; %s" % (waits, calls))
     others = trace.others()
     check(sum(others.values()) <= total * 0.01 + 20, "other calls: %s; %s" % (others, calls))

@@ -155,7 +155,7 @@ class Servers:
                        "lhttpd": self.lhttpd}
 
     def lhttpd(self, binary, setup):
-        command = [binary, "-n", "1", "-R", str(setup.root), "-l", "127.0.0.1",
+        command = [binary, "--defer-accept", "-n", "1", "-R", str(setup.root), "-l", "127.0.0.1",
                    "-p", str(setup.port), "--keepalive-timeout", "3600"]
         if setup.connections > 10000:
             command += ["-N", str(setup.connections)]

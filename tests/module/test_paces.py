@@ -121,8 +121,8 @@ def what_never_answered_is_logged_without_bytes():
     with Server(CONTENT, "-M", Paces.module(), "-o", log, "--log-format",
                 "$status $bytes_sent $request_uri", quiet=False) as own:
         with own.connect() as connection:
-            # The answer to the first is still in the output when the second begins to wait.
             connection.send(make_request("GET", "/a.txt") + make_request("GET", "/wait"))
+            connection.read_response()
             connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                                          b"\1\0\0\0\0\0\0\0")
         own.wait_for_connections(0)
@@ -185,8 +185,8 @@ def a_body_reaches_its_hook_however_it_comes():
         for wire in (plain, coded + chunks(data, 4096), coded + chunks(data, 100000)):
             with server.connect() as connection:
                 connection.send(wire + make_request("GET", "/a.txt"))
-                equal(connection.read_response().body, uploaded(data, "seen" * (1 if size or
-                      b"chunked" in wire else 1)), "what the hook saw of %d bytes" % size)
+                equal(connection.read_response().body, uploaded(data, "seen"),
+                      "what the hook saw of %d bytes" % size)
                 equal(connection.read_response().body, b"alpha\n", "what follows")
 
 
@@ -209,8 +209,6 @@ def a_head_that_ends_with_the_read_buffer_loses_nothing():
     last = make_request("POST", "/upload", "X-View: seen", "Transfer-Encoding: chunked")
     for room in (65536, 65535, 65530, 65000, 64000):
         count, rest = divmod(room - len(last), len(small))
-        fill = make_request("HEAD", "/a.txt", "X-Fill: " + "f" * (rest + len(small) - 10 - len(
-            "")))
         fill = make_request("HEAD", "/a.txt", "X: " + "f" * (len(small) + rest - len(
             make_request("HEAD", "/a.txt", "X: "))))
         wire = small * (count - 1) + fill + last
