@@ -7,6 +7,8 @@
 #ifndef SYSTEMD_H
 #define SYSTEMD_H
 
+#include <lophttpd/base.h>
+
 struct lop_core;
 
 /* Takes the sockets of LISTEN_FDS and connects to NOTIFY_SOCKET, while its path is in reach.
@@ -15,7 +17,7 @@ int systemd_start(struct lop_core *core);
 
 /* Lines such as "READY=1". */
 void systemd_notify(struct lop_core *core, const char *format, ...)
-        __attribute__((format(printf, 2, 3)));
+        LOP_PRINTF(2, 3);
 void systemd_ready(struct lop_core *core);
 void systemd_reloading(struct lop_core *core);
 /* With an upgrade under way, names its process as the one to look after. */

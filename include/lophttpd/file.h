@@ -36,9 +36,11 @@ struct lop_stat {
 };
 
 /* Opens a path below the root. The path is relative, in file-system form (decoded), and "" is
- * the root itself. Folders, regular files and block devices are opened for reading; anything
- * else is refused with -EACCES and never blocks. Symbolic links are followed while they stay
- * inside; -ENOENT, -ENOTDIR, -EACCES, -ELOOP, -EXDEV (left the root), -EMFILE, -ENAMETOOLONG. */
+ * the root itself. Folders, regular files and block devices are opened for reading (a folder that
+ * may not be listed only to reach what is below); anything else is refused with -EACCES and never
+ * blocks. Symbolic links are followed while they stay inside; -ENOENT, -ENOTDIR, -EACCES, -ELOOP,
+ * -EXDEV (left the root), -EBUSY (a lease on the file is being taken back), -EMFILE,
+ * -ENAMETOOLONG. */
 LOP_API int lop_root_open(struct lop_root *root, const char *path, struct lop_file **file);
 
 /* A root of its own, below another one: nothing served from it can reach the parent. */

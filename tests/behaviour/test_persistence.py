@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Persistent connections: 1.1 and 1.0, pipelining, requests in pieces, bodies, Expect."""
+import random
 import threading
 
 from harness import *
@@ -129,6 +130,28 @@ def ten_thousand_pipelined_requests():
 
 
 @test
+def requests_of_all_kinds_do_not_make_the_process_grow():
+    def resident():
+        return int(processes.status(site.pid)["VmRSS"].split()[0])
+    with site.connect() as connection:
+        etag = connection.get("/a.txt").get("ETag")
+        batch = b"".join(make_request(*words) for words in (
+            ("GET", "/a.txt"), ("GET", "/missing"), ("HEAD", "/b.bin"), ("POST", "/a.txt"),
+            ("GET", "/a.txt", "If-None-Match: " + etag),
+            ("GET", "/b.bin", "Range: bytes=0-9,50-59"), ("GET", "/folder"), ("OPTIONS", "*"),
+            ("GET", "/a.txt?" + "q" * 500)))
+        sizes = []
+        for _ in range(4):
+            for _ in range(150):
+                connection.send(batch)
+                for number in range(9):
+                    connection.read_response(number == 2)
+            sizes.append(resident())
+    room = 500 if SLOWDOWN == 1 else 20000       # sanitizers keep what was freed for a while
+    check(sizes[-1] - sizes[0] < room, "resident kB after each 1350 requests: %s" % sizes)
+
+
+@test
 def pipelined_requests_that_arrive_in_odd_pieces():
     data = (make_request("GET", "/a.txt") + make_request("GET", "/empty",
                                                          "X-Long: " + "y" * 300)) * 10
@@ -232,6 +255,56 @@ def many_bodies_on_one_connection():
             equal(connection.read_response().body, A, "first body")
             equal(connection.read_response().body, b"", "second body")
         sender.join()
+
+
+def random_request(dice):
+    """A request with fields and a body of any size: (its bytes, is it a HEAD, status, body)."""
+    target, status, content = dice.choice((("/a.txt", 200, A), ("/b.bin", 200, B),
+                                           ("/empty", 200, b""), ("/missing", 404, None),
+                                           ("/a.txt?" + "q" * dice.randrange(3000), 200, A)))
+    method = dice.choice(("GET", "GET", "GET", "HEAD"))
+    fields = ["X-%d: %s" % (number, "y" * dice.choice((0, 1, 10, 100, 1000, 4000)))
+              for number in range(dice.randrange(4))]
+    body = bytes(dice.choices(b"\r\n 0aGET/", k=dice.choice((0, 0, 0, 1, 17, 1000, 20000))))
+    if body and dice.random() < 0.5:
+        fields.append("Transfer-Encoding: chunked")
+        data, rest = make_request(method, target, *fields), body
+        while rest:
+            size = dice.randrange(1, len(rest) + 1)
+            data, rest = data + b"%x\r\n%s\r\n" % (size, rest[:size]), rest[size:]
+        data += b"0\r\n\r\n"
+    else:
+        data = make_request(method, target, *fields, body=body)
+    return data, method == "HEAD", status, content
+
+
+@test
+def random_streams_of_requests_in_random_pieces():
+    for seed in range(25):
+        dice = random.Random(seed)
+        plan = [random_request(dice) for _ in range(40)]
+        stream = b"".join(item[0] for item in plan)
+        largest = dice.choice((50, 1000, 5000, 40000, len(stream)))
+
+        def send_in_pieces():
+            rest = stream
+            while rest:
+                size = dice.randrange(1, largest + 1)
+                connection.send(rest[:size])
+                rest = rest[size:]
+        with site.connect() as connection:
+            sender = threading.Thread(target=send_in_pieces)
+            sender.start()
+            try:
+                for _, is_head, status, content in plan:
+                    response = connection.read_response(is_head)
+                    equal(response.status, status, "status; seed %d" % seed)
+                    if content is not None and not is_head:
+                        equal(response.body, content, "body; seed %d" % seed)
+            finally:
+                if sender.is_alive():
+                    sender.join(seconds(1))
+            connection.expect_silence(0.01)
 
 
 @test

@@ -306,7 +306,10 @@ def a_worker_that_is_killed_again_and_again_does_not_end_the_master():
     with Server(CONTENT, workers=2) as server:
         for _ in range(10):
             for pid in processes.children(server.pid):
-                os.kill(pid, signal.SIGKILL)
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
             time.sleep(0.02)
         wait_for(lambda: len(processes.children(server.pid)) == 2, 8, "two workers")
         wait_for(lambda: server.get("/a.txt").body == A, 3, "service")

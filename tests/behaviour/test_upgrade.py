@@ -106,6 +106,40 @@ def upgrades_can_follow_one_another():
 
 
 @test
+def unix_sockets_and_the_pid_file_go_with_it():
+    folder = scratch()
+    os.chmod(folder, 0o777)
+    path, pid_file = folder + "/socket", folder + "/pid"
+    with Server(CONTENT, "-l", "unix:" + path, "--pid-file", pid_file, workers=2,
+                upgrades=True) as server:
+        for _ in range(2):
+            new = upgrade(server)
+            for _ in range(5):
+                equal(server.get("/a.txt").body, SMALL, "body through the Unix socket")
+            with open(pid_file) as file:
+                within(int(file.read()), new, "pid file")
+
+
+@test
+def the_log_goes_on():
+    folder = scratch()
+    if AM_ROOT:
+        os.chown(folder, run_uid(), -1)
+    with Server(CONTENT, "-o", folder + "/access", quiet=False, workers=2,
+                upgrades=True) as server:
+        for name in ("before", "after"):
+            for _ in range(20):
+                server.get("/a.txt?" + name)
+            if name == "before":
+                upgrade(server)
+    text = b""
+    for number in range(2):
+        with open("%s/access.%d" % (folder, number), "rb") as file:
+            text += file.read()
+    equal((text.count(b"?before"), text.count(b"?after")), (20, 20), "lines in the log")
+
+
+@test
 def the_new_program_is_the_one_that_is_installed_now():
     with open(LHTTPD, "rb") as file:
         if file.read(4) != b"\x7fELF":
