@@ -68,6 +68,7 @@ static int accept_one(struct acceptor *acceptor)
 	struct lop_worker *worker = acceptor->worker;
 	struct address remote = { .length = sizeof remote.socket };
 	int descriptor = os_accept(acceptor->socket, &remote.socket.base, &remote.length);
+	int result;
 
 	if (descriptor >= 0) {
 		if (worker->connection_count >=
@@ -91,7 +92,9 @@ static int accept_one(struct acceptor *acceptor)
 	case -ENFILE:
 		if (fcache_close_files(worker->cache) > 0)
 			return 1; /* a descriptor is free now: once more */
-		return refuse_with_spare(acceptor) < 0 ? descriptor : 1;
+		result = refuse_with_spare(acceptor);
+		/* Without a descriptor, accept does not say that there was nothing to accept. */
+		return result == -EAGAIN ? 0 : result < 0 ? descriptor : 1;
 	default:
 		return descriptor;
 	}

@@ -372,11 +372,18 @@ static int load_for(struct reading *reading, const char *option, const char *mod
 	return modules_load(reading->core, module, reading->error, reading->error_size);
 }
 
+static bool nothing_logged(const struct settings *settings)
+{
+	return settings->quiet || settings->help || settings->version || settings->list_modules ||
+	       settings->list_hooks;
+}
+
 static int load_log(struct reading *reading)
 {
 	struct lop_core *core = reading->core;
 	const char *provider = core->settings.log_provider;
 	char option[80], name[80];
+	int result;
 
 	if (provider != NULL) {
 		snprintf(option, sizeof(option), "-L %.64s", provider);
@@ -384,10 +391,11 @@ static int load_log(struct reading *reading)
 		return load_for(reading, option, name);
 	}
 	/* A server without any log module still serves: main says that nothing is logged. */
-	if (core->settings.quiet || modules_log(&core->modules) != NULL ||
-	    !modules_installed(LOG_DEFAULT))
+	if (modules_log(&core->modules) != NULL || !modules_installed(LOG_DEFAULT))
 		return 0;
-	return modules_load(core, LOG_DEFAULT, reading->error, reading->error_size);
+	result = modules_load(core, LOG_DEFAULT, reading->error, reading->error_size);
+	/* Nobody asked for it: what is only printed, or served without a log, does not fail for it. */
+	return nothing_logged(&core->settings) ? 0 : result;
 }
 
 static int load_modules(struct reading *reading)

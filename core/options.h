@@ -77,7 +77,5 @@ int options_read(struct lop_core *core, int argc, char **argv, char *error, size
 
 /* --help: at most 80 columns, with the options of the loaded modules. */
 void options_print_help(const struct lop_core *core, FILE *out);
-/* The same as items of an mdoc list, for the manual page. */
-void options_print_mdoc(const struct lop_core *core, FILE *out);
 
 #endif

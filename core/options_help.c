@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The options for people: --help, and the manual page's list.
+ * The options for people: --help.
  */
 #include "config.h"
 
@@ -65,115 +65,38 @@ static void print_option(const struct shown *option, FILE *out)
 	print_wrapped(text, (size_t)column + 1 > INDENT ? WIDTH : (size_t)column, out);
 }
 
-/* mdoc: a line that begins with a dot or a quote would be a request, and a backslash an escape. */
-static void print_escaped(const char *text, FILE *out)
+static void print_group(const struct option_group *group, FILE *out)
 {
-	if (*text == '.' || *text == '\'')
-		fputs("\\&", out);
-	for (; *text != '\0'; text++) {
-		if (*text == '\\')
-			fputs("\\e", out);
-		else
-			fputc(*text, out);
-	}
-}
-
-static void print_item(const struct shown *option, FILE *out)
-{
-	fputs(".It", out);
-	if (option->letter != 0)
-		fprintf(out, " Fl %c ,", option->letter);
-	fprintf(out, " Fl -%s", option->name);
-	if (option->argument != NULL)
-		fprintf(out, " Ar %s", option->argument);
-	fputc('\n', out);
-	print_escaped(option->help, out);
-	if (option->preset != NULL) {
-		fputs("; default ", out);
-		print_escaped(option->preset, out);
-	}
-	fputs(".\n", out);
-}
-
-/* How a list of options looks. */
-struct look {
-	void (*begin)(const char *kind, const char *title, FILE *out);
-	void (*option)(const struct shown *option, FILE *out);
-	void (*end)(FILE *out);
-};
-
-static void print_group(const struct look *look, const struct option_group *group, FILE *out)
-{
-	look->begin("", group->title, out);
+	fprintf(out, "\n%s:\n", group->title);
 	for (const struct option *option = group->options; option->name != NULL; option++)
-		look->option(&(struct shown){ option->letter, option->name, option->argument,
+		print_option(&(struct shown){ option->letter, option->name, option->argument,
 		                              option->help, option->preset },
 		             out);
-	look->end(out);
 }
 
-static void print_module(const struct look *look, const struct lop_module *module, FILE *out)
+static void print_module(const struct lop_module *module, FILE *out)
 {
 	const struct lop_option *option = module->options;
 
 	if (option == NULL || option->size == 0)
 		return;
-	look->begin("Module ", module->name, out);
+	fprintf(out, "\nModule %s:\n", module->name);
 	for (; option->size != 0; option++)
-		look->option(&(struct shown){ option->letter, option->name, option->argument,
+		print_option(&(struct shown){ option->letter, option->name, option->argument,
 		                              option->help, NULL },
 		             out);
-	look->end(out);
-}
-
-static void print_all(const struct look *look, const struct lop_core *core, FILE *out)
-{
-	for (const struct option_group *group = option_groups; group->title != NULL; group++)
-		print_group(look, group, out);
-	for (size_t i = 0; i < core->modules.count; i++)
-		print_module(look, core->modules.items[i].module, out);
-}
-
-static void begin_help(const char *kind, const char *title, FILE *out)
-{
-	fprintf(out, "\n%s%s:\n", kind, title);
-}
-
-static void end_help(FILE *out)
-{
-	(void)out;
-}
-
-static void begin_mdoc(const char *kind, const char *title, FILE *out)
-{
-	fprintf(out, ".Ss %s%s\n.Bl -tag -width Ds\n", kind, title);
-}
-
-static void end_mdoc(FILE *out)
-{
-	fputs(".El\n", out);
 }
 
 void options_print_help(const struct lop_core *core, FILE *out)
 {
-	static const struct look look = { .begin = begin_help,
-		                          .option = print_option,
-		                          .end = end_help };
-
 	fprintf(out,
 	        "usage: %s [options]\n\n"
 	        "Serves the files below a folder over HTTP. Sizes take k, m or g at their end;\n"
 	        "times are seconds, or take ms, s, m or h. With -M NAME the options of that\n"
 	        "module are shown as well.\n",
 	        core->program);
-	print_all(&look, core, out);
-}
-
-void options_print_mdoc(const struct lop_core *core, FILE *out)
-{
-	static const struct look look = { .begin = begin_mdoc,
-		                          .option = print_item,
-		                          .end = end_mdoc };
-
-	print_all(&look, core, out);
+	for (const struct option_group *group = option_groups; group->title != NULL; group++)
+		print_group(group, out);
+	for (size_t i = 0; i < core->modules.count; i++)
+		print_module(core->modules.items[i].module, out);
 }

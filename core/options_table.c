@@ -90,7 +90,7 @@ static const struct option limits[] = {
 	  .help = "a worker; more are answered with 503" },
 	{ .name = "max-header-size", .argument = "SIZE", .kind = OPTION_BYTES,
 	  FIELD(max_header_size), .low = 256, .high = 1 << 24, .preset = "16k",
-	  .help = "all fields of a request together, else 431" },
+	  .help = "the whole head of a request, else 431" },
 	{ .name = "max-target-size", .argument = "SIZE", .kind = OPTION_BYTES,
 	  FIELD(max_target_size), .low = 64, .high = 1 << 20, .preset = "8k",
 	  .help = "the request's target, else 414" },

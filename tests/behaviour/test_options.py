@@ -222,6 +222,13 @@ def a_config_file_has_the_long_names():
 
 
 @test
+def the_logs_options_are_known_though_nothing_is_logged():
+    path = config("root %s\nlog-buffer 128\n" % ROOT)
+    status, _, errors = run("-t", "-q", "-c", path)
+    equal(status, 0, "status (%s)" % errors)
+
+
+@test
 def a_config_file_may_end_without_a_newline_and_have_crlf():
     for text in ("root %s\nport 0\nquiet\nworkers 1",
                  "root %s\r\nport 0\r\nquiet\r\nworkers 1\r\n"):

@@ -432,19 +432,6 @@ START_TEST(help_names_every_option_in_80_columns)
 }
 END_TEST
 
-START_TEST(the_manual_gets_the_same_table)
-{
-	char *text;
-
-	with_module();
-	text = printed(options_print_mdoc);
-	ck_assert_ptr_nonnull(strstr(text, ".It Fl p , Fl -port Ar N\n"));
-	ck_assert_ptr_nonnull(strstr(text, ".Ss Module autoindex\n"));
-	ck_assert_ptr_nonnull(strstr(text, ".It Fl -list-style Ar URL\na style sheet.\n"));
-	free(text);
-}
-END_TEST
-
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 int main(void)
@@ -471,7 +458,6 @@ int main(void)
 	tcase_add_test(test, a_file_that_is_not_there_is_no_wrong_usage);
 	tcase_add_test(test, names_and_letters_are_unique);
 	tcase_add_test(test, help_names_every_option_in_80_columns);
-	tcase_add_test(test, the_manual_gets_the_same_table);
 	suite_add_tcase(suite, test);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

@@ -263,6 +263,7 @@ static enum lop_step lines_step(void *state, struct lop_connection *connection, 
 	struct lines *lines = state;
 	char byte;
 	ssize_t count;
+	int flushed;
 
 	while ((count = lop_connection_read(connection, &byte, 1)) > 0) {
 		if (lines->preface > 0) {
@@ -280,12 +281,14 @@ static enum lop_step lines_step(void *state, struct lop_connection *connection, 
 			return LOP_STEP_CLOSE;
 		lines->length = 0;
 	}
-	if (count != -EAGAIN)
-		return LOP_STEP_CLOSE;
-	count = lop_connection_flush(connection, quantum);
 	if (count < 0 && count != -EAGAIN)
 		return LOP_STEP_CLOSE;
-	return count == 0 ? LOP_STEP_MORE : LOP_STEP_WAIT;
+	flushed = lop_connection_flush(connection, quantum);
+	if (flushed < 0 && flushed != -EAGAIN)
+		return LOP_STEP_CLOSE;
+	if (flushed == 1 && count == 0)
+		return LOP_STEP_CLOSE;
+	return flushed == 0 ? LOP_STEP_MORE : LOP_STEP_WAIT;
 }
 
 static enum lop_step lines_expired(void *state, struct lop_connection *connection)
