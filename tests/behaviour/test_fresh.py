@@ -302,5 +302,19 @@ def validators_and_content_belong_together():
     check(len(known) > 1, "only one version was seen")
 
 
+@test
+def two_changes_within_one_tick_of_the_clock_are_seen():
+    names = ["tick%d" % number for number in range(20)]
+    for name in names:
+        with open(site.path(name), "wb") as file:
+            file.write(b"first")
+        equal(site.get("/" + name).body, b"first", "body")
+        with open(site.path(name), "r+b") as file:
+            file.write(b"other")
+    time.sleep(ONE_SECOND + 0.1)
+    for name in names:
+        equal(site.get("/" + name).body, b"other", "body of " + name)
+
+
 if __name__ == "__main__":
     main()

@@ -251,5 +251,24 @@ def a_crowd_beyond_the_limit_does_not_stop_the_service():
         wait_for(lambda: served(server), 3, "service after the crowd")
 
 
+@test
+def without_descriptors_connections_are_refused_in_good_order():
+    few = ["sh", "-c", 'ulimit -n 40; exec "$@"', "sh"]
+    with Server({"a.txt": b"alpha\n"}, wrapper=few) as server:
+        waiting = []
+        try:
+            for _ in range(60):
+                waiting.append(server.connect())
+                waiting[-1].send(make_request("GET", "/a.txt"))
+            found = sorted(connection.read_head().status for connection in waiting)
+        finally:
+            for connection in waiting:
+                connection.close()
+        equal(sorted(set(found)), [200, 503], "statuses")
+        check("cannot accept" not in server.errors(), "it complains:\n" + server.errors())
+        server.wait_for_connections(0)
+        equal(server.get("/a.txt").status, 200, "status afterwards")
+
+
 if __name__ == "__main__":
     main()

@@ -3,6 +3,7 @@
 """Persistent connections: 1.1 and 1.0, pipelining, requests in pieces, bodies, Expect."""
 import random
 import threading
+import time
 
 from harness import *
 
@@ -383,6 +384,45 @@ def five_hundred_connections_at_once():
         for connection in connections:
             connection.close()
     site.wait_for_connections(0)
+
+
+@test(limit=60)
+def half_a_request_behind_a_blocked_pipeline_is_finished_later():
+    small = make_request("GET", "/a.txt")
+    big = make_request("GET", "/b.bin")
+    for cut in (1, 5, 17, 30, len(small) - 1):
+        with site.connect() as connection:
+            connection.send(big * 150 + small * 20 + small[:cut])
+            time.sleep(0.05)             # nobody reads: the server's output is full
+            for _ in range(150):
+                equal(connection.read_response().body, B, "body")
+            for _ in range(20):
+                equal(connection.read_response().body, A, "body")
+            connection.send(small[cut:] + small)
+            for _ in range(2):
+                equal(connection.read_response().body, A, "body after the cut at %d" % cut)
+
+
+@test
+def every_split_of_a_pipeline_gives_the_same_answers():
+    parts = [("GET", 200, make_request("GET", "/a.txt")),
+             ("HEAD", 200, make_request("HEAD", "/a.txt")),
+             ("POST", 405, make_request("POST", "/a.txt", body=b"12345")),
+             ("GET", 200, make_request("GET", "/a.txt", "Transfer-Encoding: chunked")
+              + b"3;x=y\r\nabc\r\n0\r\nTrailer: v\r\n\r\n"),
+             ("GET", 404, b"\r\n" + make_request("GET", "/missing")),
+             ("GET", 301, make_request("GET", "/folder")),
+             ("OPTIONS", 204, make_request("OPTIONS", "*")),
+             ("GET", 206, make_request("GET", "/a.txt", "Range: bytes=1-2")),
+             ("GET", 200, make_request("GET", "/empty", "Connection: close"))]
+    wire = b"".join(part[2] for part in parts)
+    for cut in range(1, len(wire)):
+        with site.connect() as connection:
+            connection.send(wire[:cut])
+            time.sleep(0.0005)
+            connection.send(wire[cut:])
+            found = split_responses(connection.read_until_close(), [part[0] for part in parts])
+        equal([each.status for each in found], [part[1] for part in parts], "cut at %d" % cut)
 
 
 if __name__ == "__main__":

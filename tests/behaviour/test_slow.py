@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Slow clients are timed out without any event on the socket; a slow honest download goes on."""
 import os
+import select
 import socket
 import threading
 import time
@@ -301,6 +302,57 @@ def time_outs_leave_no_descriptor_behind():
              if text.startswith(site.root + "/")]
     check(len(files) <= 2, "open files: %s" % files)
     check(os.path.exists(site.path("a.txt")), "the tree is there")
+
+
+def slowest_request_while(flood, duration=1.0):
+    """The longest time that a small request takes while another process runs flood(until)."""
+    until = time.monotonic() + duration
+    pid = os.fork()
+    if pid == 0:
+        try:
+            flood(until + 0.3)
+        except OSError:
+            pass
+        finally:
+            os._exit(0)
+    slowest = 0.0
+    while time.monotonic() < until:
+        begun = time.monotonic()
+        equal(site.get("/a.txt").body, A, "body")
+        slowest = max(slowest, time.monotonic() - begun)
+    os.waitpid(pid, 0)
+    return slowest
+
+
+@test
+def a_body_that_floods_after_the_refusal_leaves_room_for_others():
+    with site.connect() as connection:
+        connection.send(make_request("POST", "/a.txt", "Content-Length: 99999999999"))
+        connection.read_head()
+
+        def flood(until):
+            while time.monotonic() < until:
+                connection.socket.send(b"x" * (1 << 18))
+        slowest = slowest_request_while(flood)
+    check(slowest < seconds(0.5), "a small request took %.2f s" % slowest)
+
+
+@test
+def a_pipeline_without_end_leaves_room_for_others():
+    with site.connect() as connection:
+        def flood(until):
+            wire, rest = make_request("GET", "/a.txt") * 200, b""
+            connection.socket.setblocking(False)
+            while time.monotonic() < until:
+                readable, writable, _ = select.select([connection.socket], [connection.socket],
+                                                      [], 1)
+                if readable:
+                    connection.socket.recv(1 << 20)
+                if writable:
+                    rest = rest or wire
+                    rest = rest[connection.socket.send(rest):]
+        slowest = slowest_request_while(flood)
+    check(slowest < seconds(0.5), "a small request took %.2f s" % slowest)
 
 
 if __name__ == "__main__":

@@ -337,5 +337,19 @@ def an_upgrade_is_not_taken():
         equal((response.status, response.interim), (200, []), "answer with " + field)
 
 
+@test
+def a_long_chunked_body_that_nobody_wants_is_no_request():
+    for size in (60000, 66000, 100000, 300000):
+        body = b"3e8\r\n" + b"x" * 1000 + b"\r\n"
+        inner = b"%x\r\n\r\n%s\r\n0\r\n\r\n" % (len(INNER) + 2, INNER)
+        for start in (b"GET /a.txt HTTP/1.1\r\n", b"POST /a.txt HTTP/1.1\r\n"):
+            answers = site.exchange(fields(CHUNKED, start=start) + body * (size // 1000) + inner
+                                    + make_request("GET", "/", "Connection: close"))
+            check(not any(SECRET in answer.body for answer in answers),
+                  "%d bytes: the body was read as a request" % size)
+            check(len(answers) == 2 or answers[0].says_close,
+                  "%d bytes: one answer that does not say close" % size)
+
+
 if __name__ == "__main__":
     main()
