@@ -19,6 +19,10 @@ static void conn_ready(struct loop_source *source, unsigned events)
 {
 	struct lop_connection *conn = CONTAINER(source, struct lop_connection, source);
 
+	/* A child on its way from fork to exec still has the socket, which then reports events though
+	 * it was closed here; the pool keeps the memory. */
+	if (conn->magic != CONN_MAGIC)
+		return;
 	if (events & LOOP_READ)
 		conn->readable = true;
 	if (events & LOOP_WRITE)

@@ -21,6 +21,12 @@ def _stat(pid):
     return text[text.rindex(b")") + 2:].split()
 
 
+def processor_time(pid):
+    """Seconds that a process has computed so far, in user and system mode."""
+    fields = _stat(pid)
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def alive(pid):
     fields = _stat(pid)
     return fields is not None and fields[0] not in (b"Z", b"X")

@@ -104,6 +104,13 @@ def _alarm(_signal, _frame):
     raise Failure("the test took longer than its limit")
 
 
+def _give_up(_signal, _frame):
+    """End so that the exit handlers stop the servers. timeout(1) sends its signal twice."""
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(1)
+
+
 def _run(body):
     """Run one test; returns (verdict, reason, diagnostics)."""
     signal.setitimer(signal.ITIMER_REAL, seconds(body.limit))
@@ -167,7 +174,7 @@ def main():
     chosen = _select(names)
     signal.signal(signal.SIGALRM, _alarm)
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit(1))  # so that exit handlers stop the servers
+        signal.signal(number, _give_up)
     failures = 0
     print("1..%d" % (len(chosen) + 1), flush=True)
     for number, body in enumerate(chosen, 1):

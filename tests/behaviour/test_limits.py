@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Limits and the status that says which one was met: 414, 431, 413, 503."""
+import sys
 import threading
 import time
 
@@ -268,6 +269,24 @@ def without_descriptors_connections_are_refused_in_good_order():
         check("cannot accept" not in server.errors(), "it complains:\n" + server.errors())
         server.wait_for_connections(0)
         equal(server.get("/a.txt").status, 200, "status afterwards")
+
+
+@test
+def few_descriptors_are_explained_and_survived():
+    """More clients than the limit of open files allows: 503 for some, and no busy loop."""
+    limit = ("import os, resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (400, 400)); "
+             "os.execv(sys.argv[1], sys.argv[1:])")
+    with Server(CONTENT, "-N", "1000", wrapper=[sys.executable, "-c", limit]) as server:
+        check("open files" in server.errors(), "nothing was said: " + server.errors())
+        crowd = [server.connect() for _ in range(600)]
+        before = processes.processor_time(server.pid)
+        time.sleep(0.3)
+        used = processes.processor_time(server.pid) - before
+        check(used < 0.15, "%.2f s of the processor for nothing" % used)
+        equal(crowd[0].get("/a.txt").status, 200, "status of the first connection")
+        for connection in crowd:
+            connection.close()
+        wait_for(lambda: served(server), 3, "service after the crowd")
 
 
 if __name__ == "__main__":

@@ -8,8 +8,10 @@ import time
 from harness import *
 
 INNER = b"GET /b.bin HTTP/1.1\r\nHost: inner\r\n\r\n"
+LARGE = 3 << 20
 A, B = b"alpha\n", pattern(70000)
-site = Server({"index.html": b"index\n", "a.txt": A, "b.bin": B, "empty": b"", "folder": None})
+site = Server({"index.html": b"index\n", "a.txt": A, "b.bin": B, "empty": b"", "folder": None,
+               "large.bin": pattern(LARGE)})
 
 
 @test
@@ -388,19 +390,19 @@ def five_hundred_connections_at_once():
 
 @test(limit=60)
 def half_a_request_behind_a_blocked_pipeline_is_finished_later():
-    small = make_request("GET", "/a.txt")
-    big = make_request("GET", "/b.bin")
-    for cut in (1, 5, 17, 30, len(small) - 1):
-        with site.connect() as connection:
-            connection.send(big * 150 + small * 20 + small[:cut])
-            time.sleep(0.05)             # nobody reads: the server's output is full
-            for _ in range(150):
-                equal(connection.read_response().body, B, "body")
-            for _ in range(20):
-                equal(connection.read_response().body, A, "body")
-            connection.send(small[cut:] + small)
-            for _ in range(2):
-                equal(connection.read_response().body, A, "body after the cut at %d" % cut)
+    small, big = make_request("GET", "/a.txt"), make_request("GET", "/large.bin")
+    for count in (1, 5, 200):
+        for cut in (1, 5, 17, 30, len(small) - 1):
+            with site.connect() as connection:
+                connection.send(big * 2 + small * count + small[:cut])
+                time.sleep(0.01)         # nobody reads: the server's output is full
+                for _ in range(2):
+                    equal(len(connection.read_response().body), LARGE, "length")
+                for _ in range(count):
+                    equal(connection.read_response().body, A, "body")
+                connection.send(small[cut:] + small)
+                for _ in range(2):
+                    equal(connection.read_response().body, A, "body after the cut at %d" % cut)
 
 
 @test
