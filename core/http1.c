@@ -12,38 +12,6 @@
 #define LINGER_NS (2 * NS_PER_S)
 /* Bytes that are thrown away in one step before others have their turn. */
 #define LINGER_BYTES ((size_t)1024 * 1024)
-#define FILL_MIN ((size_t)4096)
-/* Responses are gathered up to here before they are sent together. */
-#define GATHER_MAX (64 * 1024)
-
-ssize_t http1_fill(struct http1 *http1)
-{
-	struct lop_worker *worker = http1->worker;
-	/* Behind a long pipeline reads would become ever smaller. */
-	const size_t least = http1->keep > 0 ? FILL_MIN : 1;
-	char *end;
-	ssize_t count;
-
-	if (http1->in_length == 0)
-		http1->in = worker->input + http1->keep;
-	end = http1->in + http1->in_length;
-	if (end == worker->input + worker->input_size && http1->keep == 0) {
-		memmove(worker->input, http1->in, http1->in_length);
-		http1->in = worker->input;
-		end = http1->in + http1->in_length;
-	}
-	if ((size_t)(worker->input + worker->input_size - end) < least) {
-		/* Views hold on to what lies in front: the next step begins with an empty buffer. */
-		if (http1->keep == 0)
-			return -ENOBUFS;
-		conn_wake(http1->conn);
-		return -EAGAIN;
-	}
-	count = conn_read(http1->conn, end, (size_t)(worker->input + worker->input_size - end));
-	if (count > 0)
-		http1->in_length += (size_t)count;
-	return count;
-}
 
 /* Ends the requests that the transport has wholly taken, or all of them when the connection ends. */
 static void end_sent(struct http1 *http1, bool all)
@@ -76,152 +44,12 @@ static void queue_request(struct http1 *http1)
 	http1->request = NULL;
 }
 
-/* Answers with an error for which no hook is asked, and ends the connection. */
-static enum http1_next refuse(struct http1 *http1, int status)
-{
-	struct lop_request *request = http1->request;
-
-	http1->close = true;
-	http1->linger = true;
-	http1->body_done = true;
-	request_fail(request, status);
-	if (http1_respond(http1) < 0)
-		return HTTP1_CLOSE;
-	http1->state = HTTP1_SEND;
-	return HTTP1_GO;
-}
-
 /* Whether a request whose framing is intact, but which ends in this status, ends the connection. */
 static bool closes_after(const struct http1 *http1, int status)
 {
 	if (http1->worker->settings->keep_on_error || status < 400)
 		return false;
 	return status == 400 || status == 408 || status == 413 || status >= 500;
-}
-
-/* Looks for a complete head. Returns its length, 0 when there is none, or a negative status. */
-static int parse_head(struct http1 *http1, size_t before)
-{
-	struct lop_request *request = http1->request;
-	const struct http1_limits *limits = &http1->worker->limits;
-
-	/* Without a new end of line nothing can have become complete: a client that trickles
-	 * bytes does not have its head parsed for each of them. */
-	assert(before <= http1->in_length);
-	if (before > 0 && http1->in_length <= limits->target && http1->in_length < limits->head &&
-	    memchr(http1->in + before, '\n', http1->in_length - before) == NULL)
-		return 0;
-	return http1_parse_head(&request->head, http1->in, http1->in_length, limits);
-}
-
-static enum http1_next head_complete(struct http1 *http1, int length)
-{
-	struct lop_request *request = http1->request;
-	const struct http1_head *head = &request->head;
-
-	request->base = http1->in;
-	request->number = ++http1->conn->requests;
-	http1_consume(http1, (size_t)length);
-	http1->keep = (size_t)(http1->in - http1->worker->input);
-	http1->started_with = 0; /* what was left over is consumed, at least in part */
-	http1->conn->partial = false;
-	http1->conn->deadline = 0;
-	http1->close = (head->version >= 101 ? head->close : !head->keep_alive || head->close) ||
-	               http1->worker->settings->keepalive_timeout == 0;
-	http1_body_start(http1);
-	(void)request_prepare(request); /* what it refuses has its response */
-	http1->state = HTTP1_RUN;
-	return HTTP1_GO;
-}
-
-/* Nothing came, or not all of it: how long may the rest take? */
-static enum http1_next head_wait(struct http1 *http1)
-{
-	struct lop_connection *conn = http1->conn;
-	const struct settings *settings = http1->worker->settings;
-
-	if (http1->in_length == 0) {
-		if (http1->worker->draining && conn->requests > 0)
-			return HTTP1_CLOSE;
-		if (conn->requests > 0)
-			lop_connection_deadline(conn, settings->keepalive_timeout);
-	} else {
-		/* Counted from a head's first byte, not from the latest; the first head of a
-		 * connection from when that was accepted. */
-		if (!conn->partial && conn->requests > 0)
-			lop_connection_deadline(conn, settings->header_timeout);
-		conn->partial = true;
-	}
-	return HTTP1_WAIT;
-}
-
-static enum http1_next refuse_head(struct http1 *http1, int status)
-{
-	struct lop_request *request = http1->request;
-
-	request->base = http1->in_length > 0 ? http1->in : NULL;
-	request->number = ++http1->conn->requests;
-	http1->conn->partial = false;
-	if (request->head.version == 0)
-		request->head.version = 101;
-	request->head.known[HTTP1_USER_AGENT] = 0;
-	request->head.known[HTTP1_REFERER] = 0;
-	request->head.known[HTTP1_HOST] = 0;
-	request->head.length = (uint32_t)(http1->in_length < http1->worker->limits.head
-	                                          ? http1->in_length
-	                                          : http1->worker->limits.head);
-	request->head.field_count = 0;
-	return refuse(http1, status);
-}
-
-/* Parses what is at hand, and reads until a head is complete. */
-static enum http1_next read_head(struct http1 *http1)
-{
-	struct lop_connection *conn = http1->conn;
-	size_t seen = conn->partial ? http1->started_with : 0;
-	ssize_t count;
-
-	for (;;) {
-		int length = parse_head(http1, seen);
-
-		if (length > 0)
-			return head_complete(http1, length);
-		if (length < 0)
-			return refuse_head(http1, -length);
-		seen = http1->in_length;
-		count = conn->output == NULL ? http1_fill(http1) : -EAGAIN;
-		if (count <= 0)
-			break;
-	}
-	if (conn->timed_out)
-		return refuse_head(http1, 408);
-	request_discard(&http1->request);
-	return count == -EAGAIN ? head_wait(http1) : HTTP1_CLOSE;
-}
-
-static enum http1_next step_head(struct http1 *http1)
-{
-	struct lop_connection *conn = http1->conn;
-	ssize_t count;
-
-	/* Answers are gathered as long as requests are at hand, but not without bound. */
-	if (conn->output != NULL &&
-	    (output_room(conn->output) < 4 || conn->output->bytes > GATHER_MAX ||
-	     http1->in_length == 0))
-		return HTTP1_WAIT;
-	if (conn->output == NULL)
-		http1->keep = 0;
-	if (http1->in_length == 0 && !conn->surplus) {
-		count = http1_fill(http1);
-		if (count <= 0)
-			return count == -EAGAIN && !conn->timed_out ? head_wait(http1)
-			                                            : HTTP1_CLOSE;
-	}
-	http1->request = request_new(conn);
-	if (http1->request == NULL)
-		return HTTP1_CLOSE;
-	memset(&http1->request->head, 0, offsetof(struct http1_head, fields));
-	return conn->surplus ? refuse_head(http1, 503) : read_head(http1);
 }
 
 /* The response stands: sends it. */
@@ -290,14 +118,10 @@ static enum http1_next step_drain(struct http1 *http1)
 				                        http1->worker->settings->body_timeout);
 			return HTTP1_WAIT;
 		}
-		if (count == -EMSGSIZE)
-			return answer_instead(http1, 413);
-		if (count == -ETIMEDOUT)
-			return answer_instead(http1, 408);
-		if (count == -EBADMSG)
-			return answer_instead(http1, 400);
-		if (count < 0)
+		if (count == -ECONNRESET)
 			return HTTP1_CLOSE;
+		if (count < 0)
+			return answer_instead(http1, status_of_error((int)count));
 		if (request->body_taken > HTTP1_DRAIN_MAX)
 			break;
 	}
@@ -330,16 +154,17 @@ static enum http1_next step_send(struct http1 *http1)
 static enum http1_next step_finish(struct http1 *http1)
 {
 	struct lop_connection *conn = http1->conn;
+	const struct lop_transport *transport = conn->acceptor->transport;
 	int result;
 
 	if (conn->output != NULL)
 		return HTTP1_WAIT;
 	/* With everything read, closing cannot make the kernel answer late bytes with a reset that
-	 * would reach the client before the response. */
-	if (!http1->linger && http1->in_length == 0 && !conn->readable)
+	 * would reach the client before the response. An encrypted one says goodbye in any case. */
+	if (!http1->linger && http1->in_length == 0 && !conn->readable && !transport->secure)
 		return HTTP1_CLOSE;
 	http1->in_length = 0;
-	result = conn->acceptor->transport->shutdown(conn->transport_state);
+	result = transport->shutdown(conn->transport_state);
 	if (result == LOP_WANT_READ || result == LOP_WANT_WRITE) {
 		if (conn->timed_out)
 			return HTTP1_CLOSE;
@@ -376,7 +201,7 @@ static enum http1_next step_linger(struct http1 *http1)
 typedef enum http1_next http1_step_f(struct http1 *http1);
 
 static http1_step_f *const steps[HTTP1_STATES] = {
-	[HTTP1_HEAD] = step_head, [HTTP1_RUN] = step_run,       [HTTP1_DRAIN] = step_drain,
+	[HTTP1_HEAD] = http1_step_head, [HTTP1_RUN] = step_run,       [HTTP1_DRAIN] = step_drain,
 	[HTTP1_SEND] = step_send, [HTTP1_FINISH] = step_finish, [HTTP1_LINGER] = step_linger,
 };
 

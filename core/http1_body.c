@@ -10,12 +10,16 @@
 
 #include "http1_private.h"
 
+/* Framing beyond this and eight times the data is no body but a burden. */
+#define FRAMES_MAX (64 * 1024)
+
 void http1_body_start(struct http1 *http1)
 {
 	struct lop_request *request = http1->request;
 	const struct http1_head *head = &request->head;
 
 	http1->body_chunked = head->chunked;
+	http1->body_frames = 0;
 	http1->body_left = head->content_length > 0 ? head->content_length : 0;
 	http1->body_done = !head->chunked && http1->body_left == 0;
 	http1->continue_expected = head->expect_continue && !http1->body_done;
@@ -52,6 +56,9 @@ static ssize_t read_chunked(struct http1 *http1, void *buffer, size_t size)
 		http1_consume(http1, taken);
 		if (count < 0)
 			return count;
+		http1->body_frames += taken - (size_t)count;
+		if (http1->body_frames > FRAMES_MAX + 8 * (uint64_t)http1->request->body_taken)
+			return -EBADMSG;
 		/* A chunk says how long it is: no need to wait for what will be too much. */
 		if (http1->request->body_limit >= 0 &&
 		    http1->chunked.left > (uint64_t)http1->request->body_limit)

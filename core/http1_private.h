@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * HTTP/1 from the inside: http1.c runs the states, http1_body.c reads request bodies,
- * http1_send.c renders responses.
+ * HTTP/1 from the inside: http1.c runs the states, http1_head.c waits for requests,
+ * http1_body.c reads their bodies, http1_send.c renders responses.
  */
 #ifndef HTTP1_PRIVATE_H
 #define HTTP1_PRIVATE_H
@@ -44,6 +44,7 @@ struct http1 {
 	bool body_chunked;
 	bool body_done;
 	int64_t body_left; /* of a body with Content-Length */
+	uint64_t body_frames; /* bytes of chunked framing so far */
 	struct chunked chunked;
 	uint64_t bytes_queued; /* in all, since this struct was made */
 	uint64_t window_acked; /* for the least rate: bytes acknowledged when the window began */
@@ -60,6 +61,16 @@ enum http1_next {
 /* Largest rest of a request body that is read and thrown away to keep a connection. */
 #define HTTP1_DRAIN_MAX (64 * 1024)
 
+/* http1_head.c */
+enum http1_next http1_step_head(struct http1 *http1);
+/* Reads more: > 0, 0 the end, -EAGAIN, negative errno. */
+ssize_t http1_fill(struct http1 *http1);
+static inline void http1_consume(struct http1 *http1, size_t count)
+{
+	http1->in += count;
+	http1->in_length -= count;
+}
+
 /* http1_body.c */
 void http1_body_start(struct http1 *http1);
 /* lop_body_read_f */
@@ -75,14 +86,6 @@ int http1_respond(struct http1 *http1);
 int http1_queue_body(struct http1 *http1);
 /* Queues bytes that last (a copy is made). */
 int http1_queue_text(struct http1 *http1, const char *text, size_t length);
-
-/* Reads more: > 0, 0 the end, -EAGAIN, negative errno. */
-ssize_t http1_fill(struct http1 *http1);
-static inline void http1_consume(struct http1 *http1, size_t count)
-{
-	http1->in += count;
-	http1->in_length -= count;
-}
 
 /* Bytes that the transport has taken. */
 static inline uint64_t http1_bytes_sent(const struct http1 *http1)

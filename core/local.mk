@@ -43,6 +43,7 @@ libcore_a_SOURCES = \
 	core/http1_body.c \
 	core/http1_parse.c \
 	core/http1_parse.h \
+	core/http1_head.c \
 	core/http1_private.h \
 	core/http1_send.c \
 	core/landlock.c \

@@ -143,6 +143,20 @@ int request_prepare(struct lop_request *request)
 	return head->method == LOP_METHOD_UNKNOWN ? request_refuse(request, 501) : 0;
 }
 
+int status_of_error(int error)
+{
+	switch (error) {
+	case -EBADMSG:
+		return 400;
+	case -ETIMEDOUT:
+		return 408;
+	case -EMSGSIZE:
+		return 413;
+	default:
+		return 500;
+	}
+}
+
 /* One phase. Returns LOP_DONE when it is over, LOP_AGAIN, or a status. */
 static int run_phase(struct lop_request *request)
 {
@@ -163,7 +177,7 @@ static int run_phase(struct lop_request *request)
 			continue;
 		}
 		if (result < 0)
-			return 500;
+			return status_of_error(result);
 		if (result >= 300)
 			return result;
 		if (result == LOP_DONE) {

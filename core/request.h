@@ -143,6 +143,8 @@ int request_prepare(struct lop_request *request);
 /* Makes an error the response, for which only the RESPONSE hooks are asked when it runs. Returns the
  * status. */
 int request_refuse(struct lop_request *request, int status);
+/* The status for a negative errno of a hook: those of lop_request_body_read() have their own. */
+int status_of_error(int error);
 /* Runs the phases: LOP_DONE the response stands, LOP_AGAIN. */
 int request_run(struct lop_request *request);
 /* Makes the response the core's page for a status; drops what was set before but keeps fields that hooks added

@@ -22,11 +22,13 @@ enum lop_phase {
 };
 
 /* What a hook returns; any value from 300 to 599 is a status that ends the phases before
- * RESPONSE with the core's page for it, a negative errno is answered with 500. */
+ * RESPONSE with the core's page for it. Of negative errnos, -EBADMSG, -ETIMEDOUT and -EMSGSIZE (from
+ * lop_request_body_read()) are answered with 400, 408 and 413, others with 500. */
 enum lop_result {
 	LOP_DECLINED = 0, /* not mine: ask the next */
 	LOP_DONE = 1,     /* ROUTE, ACCESS: skip the rest of the phase. CONTENT: the response is set */
-	LOP_AGAIN = 2,    /* call me again after lop_request_wake(), or when the body moves */
+	LOP_AGAIN = 2,    /* call me again after lop_request_wake(), or when the body moves; calls
+	                   * without either must be expected */
 };
 
 /* Priorities of the core's own content hooks, so that modules can place themselves. */

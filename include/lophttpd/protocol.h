@@ -28,7 +28,8 @@ struct lop_protocol {
 	uint32_t size;    /* sizeof(struct lop_protocol) */
 	const char *name; /* "h2" */
 	const char *alpn; /* ALPN identifier, or NULL */
-	struct lop_str preface; /* first bytes that select it without ALPN; data NULL: none */
+	struct lop_str preface; /* first bytes, at most 64, that select it without ALPN;
+	                        * data NULL: none */
 
 	int (*open)(void *module, struct lop_connection *connection, void **state);
 	/* quantum: bytes that may be sent in this step. */

@@ -338,6 +338,14 @@ def an_upgrade_is_not_taken():
 
 
 @test
+def framing_that_outweighs_the_data_is_refused():
+    chunk = b"1;" + b"e" * 900 + b"\r\nx\r\n"
+    request = make_request("GET", "/a.txt", "Transfer-Encoding: chunked")
+    answers = site.exchange(request + chunk * 100 + b"0\r\n\r\n" + make_request("GET", "/a.txt"))
+    equal([answer.status for answer in answers], [400], "statuses")
+
+
+@test
 def a_long_chunked_body_that_nobody_wants_is_no_request():
     for size in (60000, 66000, 100000, 300000):
         body = b"3e8\r\n" + b"x" * 1000 + b"\r\n"
