@@ -96,6 +96,7 @@ libcore_a_SOURCES = \
 	core/pid_file.h \
 	core/pool.c \
 	core/pool.h \
+	core/precondition.c \
 	core/privileges.c \
 	core/privileges.h \
 	core/random.c \

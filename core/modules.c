@@ -206,6 +206,11 @@ static int run_stage(struct lop_core *core, const struct loaded_module *loaded,
 	return result;
 }
 
+int lop_core_quiet(const struct lop_core *core)
+{
+	return core->settings.quiet;
+}
+
 int modules_stage(struct lop_core *core, enum lop_stage stage, struct lop_worker *worker)
 {
 	const struct modules *modules = &core->modules;

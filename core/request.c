@@ -275,3 +275,16 @@ int request_detach(struct lop_request *request)
 	rebase(&request->host, old, length, copy);
 	return 0;
 }
+
+struct lop_str request_list(struct lop_request *request, enum http1_known known)
+{
+	char *joined;
+
+	if ((request->head.repeated & (UINT32_C(1) << known)) == 0)
+		return request_known(request, known);
+	joined = lop_request_alloc(request, request->head.length);
+	if (joined == NULL)
+		return (struct lop_str){ NULL, 0 };
+	return (struct lop_str){ joined,
+		                 http1_join(&request->head, request->base, known, joined) };
+}

@@ -153,6 +153,9 @@ void request_fail(struct lop_request *request, int status);
 /* Copies the head into the arena. 0 or -ENOMEM. */
 int request_detach(struct lop_request *request);
 
+/* The value of a field that is a list, from all its lines; data NULL also when memory is out. */
+struct lop_str request_list(struct lop_request *request, enum http1_known known);
+
 /* Keeps what fields and body are taken from until the end, then releases it. */
 void response_hold(struct lop_request *request, void *content, void (*release)(void *content));
 /* Takes over fields that belong to the content, behind those that hooks have added. */

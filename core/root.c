@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "os.h"
@@ -157,9 +158,27 @@ void lop_root_release(struct lop_root **root)
 			close(gone->descriptor);
 		free(gone->path);
 		free(gone->typed);
+		free(gone->hidden);
 		free(gone);
 		gone = parent;
 	}
+}
+
+int lop_root_hide(struct lop_root *root, const char *prefix)
+{
+	char *copy = strdup(prefix);
+
+	if (copy == NULL)
+		return -ENOMEM;
+	free(root->hidden);
+	root->hidden = copy;
+	return 0;
+}
+
+int lop_root_hides(const struct lop_root *root, const char *path)
+{
+	return root->hidden != NULL &&
+	       strncasecmp(path, root->hidden, strlen(root->hidden)) == 0;
 }
 
 int lop_root_descriptor(const struct lop_root *root)
@@ -234,6 +253,8 @@ int lop_root_open(struct lop_root *root, const char *path, struct lop_file **fil
 	assert(root->magic == ROOT_MAGIC);
 	if (path[0] == '/')
 		return -EXDEV;
+	if (lop_root_hides(root, path))
+		return -ENOENT;
 	descriptor = open_served(root, path);
 	/* ENXIO: a socket, or a device without its hardware. */
 	if (descriptor < 0)

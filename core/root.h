@@ -39,6 +39,7 @@ struct lop_root {
 	struct lop_root *parent; /* holds a reference; NULL for the top */
 	uint32_t next_id; /* top only */
 	bool beneath;     /* the kernel has openat2 */
+	char *hidden;     /* prefix of names that are not served, or NULL */
 	bool chrooted;    /* the top root is this process's "/"; set by privileges_drop() */
 };
 

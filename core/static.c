@@ -190,20 +190,6 @@ static bool has_conditions(const struct http1_head *head)
 	        head->known[HTTP1_IF_MODIFIED_SINCE] | head->known[HTTP1_IF_UNMODIFIED_SINCE]) != 0;
 }
 
-/* The value of a field that is a list, from all its lines; data NULL also when memory is out. */
-static struct lop_str list_field(struct lop_request *request, enum http1_known known)
-{
-	char *joined;
-
-	if ((request->head.repeated & (UINT32_C(1) << known)) == 0)
-		return request_known(request, known);
-	joined = lop_request_alloc(request, request->head.length);
-	if (joined == NULL)
-		return (struct lop_str){ NULL, 0 };
-	return (struct lop_str){ joined,
-		                 http1_join(&request->head, request->base, known, joined) };
-}
-
 static struct validators validators_of(const struct fcache_entry *entry, int64_t now)
 {
 	struct validators validators = { .modified = INT64_MIN, .exists = true };
@@ -232,8 +218,8 @@ static int send_file(struct lop_request *request, struct fcache_entry *entry)
 		return send_whole(request, entry);
 
 	conditions = (struct conditions){
-		.if_match = list_field(request, HTTP1_IF_MATCH),
-		.if_none_match = list_field(request, HTTP1_IF_NONE_MATCH),
+		.if_match = request_list(request, HTTP1_IF_MATCH),
+		.if_none_match = request_list(request, HTTP1_IF_NONE_MATCH),
 		.if_modified_since = request_known(request, HTTP1_IF_MODIFIED_SINCE),
 		.if_unmodified_since = request_known(request, HTTP1_IF_UNMODIFIED_SINCE),
 		.if_range = request_known(request, HTTP1_IF_RANGE),

@@ -137,7 +137,7 @@ static int decode_path(struct path *path, const char *raw, size_t length, size_t
 			break;
 		case PERCENT:
 			byte = decode_percent(raw + i + 1, length - i - 1);
-			if (byte < ' ' || byte == 0x7f || byte == '/')
+			if (byte <= 0 || byte == '/')
 				return -400;
 			path->out[path->length++] = (char)byte;
 			i += 2;

@@ -3,7 +3,8 @@
  * The request target, decoded once: RFC 9112 section 3, RFC 3986 sections 2.1 and 5.2.4.
  *
  * The result is a path that can be given to the file system below a root without another look:
- * percent-decoded, dot segments resolved, empty segments dropped, no NUL, no control byte.
+ * percent-decoded, dot segments resolved, empty segments dropped, no NUL. Other control bytes may
+ * stand in a file's name, so they may stand here when they came encoded.
  */
 #ifndef TARGET_H
 #define TARGET_H
@@ -23,7 +24,7 @@ struct target {
  *
  *   - a byte that may not stand in a target: control, space, DEL (from 0x80 on they are taken as
  *     they are);
- *   - in the path, a '%' without two hex digits, an encoded NUL, control byte or slash;
+ *   - in the path, a '%' without two hex digits, an encoded NUL or slash;
  *   - dot segments, also encoded ones, that climb above the root;
  *   - a fragment;
  *   - a form that the method does not allow, a scheme other than http and https (any case), a bad

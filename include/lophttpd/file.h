@@ -48,6 +48,13 @@ LOP_API int lop_root_descend(struct lop_root *root, const char *path, struct lop
 LOP_API struct lop_root *lop_root_retain(struct lop_root *root);
 LOP_API void lop_root_release(struct lop_root **root);
 
+/* From now on names in the root's own folder that begin with prefix (any case) are not found by
+ * lop_root_open(), and listings leave them out; lop_root_descend() still reaches them. One prefix
+ * a root; copied. For hosts whose folders lie in the default one. */
+LOP_API int lop_root_hide(struct lop_root *root, const char *prefix);
+/* Whether a path below the root is hidden so. */
+LOP_API int lop_root_hides(const struct lop_root *root, const char *path);
+
 /* A descriptor of the root's folder, owned by the root; for *at() calls of one component. */
 LOP_API int lop_root_descriptor(const struct lop_root *root);
 

@@ -70,6 +70,9 @@ typedef int lop_init_f(struct lop_core *core, void **state);
 typedef int lop_stage_f(void *state, enum lop_stage stage, struct lop_worker *worker);
 typedef void lop_fini_f(void *state);
 
+/* Not 0 when the user asked that nothing be written to disk (-q). */
+LOP_API int lop_core_quiet(const struct lop_core *core);
+
 struct lop_hook;
 struct lop_log_provider;
 struct lop_transport;

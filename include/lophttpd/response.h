@@ -30,6 +30,12 @@ LOP_API int lop_response_set_field(struct lop_request *request, const char *name
 LOP_API int lop_response_remove_field(struct lop_request *request, const char *name);
 LOP_API struct lop_str lop_response_field(const struct lop_request *request, const char *name);
 
+/* Adds ETag (in its quotes) and Last-Modified (seconds since 1970), and compares the request's
+ * preconditions with them, RFC 9110 13.2.2. Returns 0: go on, 304: set that status and return
+ * LOP_DONE, 412: return it; or a negative errno. */
+LOP_API int lop_response_validate(struct lop_request *request, struct lop_str etag,
+                                  int64_t modified);
+
 /* Appends length bytes of memory from offset; takes a reference of its own. */
 LOP_API int lop_response_body_memory(struct lop_request *request, struct lop_memory *memory,
                                      size_t offset, size_t length);

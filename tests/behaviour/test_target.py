@@ -91,10 +91,19 @@ def climbing_above_the_root_is_400():
 
 
 @test
-def nul_and_control_bytes_are_400():
-    for byte in [*range(0x20), 0x7f]:
-        for target in ("/a.txt%%%02x" % byte, "/%%%02x" % byte, "/a%%%02X.txt" % byte):
-            equal(site.get(target).status, 400, "status of " + target)
+def an_encoded_nul_is_400():
+    for target in ("/a.txt%00", "/%00", "/a%00.txt"):
+        equal(site.get(target).status, 400, "status of " + target)
+
+
+@test
+def encoded_control_bytes_are_part_of_a_name():
+    names = {byte: b"control-%c-" % byte for byte in [*range(1, 0x20), 0x7f]}
+    grow(site.running().root, {name: name for name in names.values()})
+    for byte, name in names.items():
+        response = site.get("/control-%%%02x-" % byte)
+        equal((response.status, response.body), (200, name), "answer for byte 0x%02x" % byte)
+        equal(site.get("/a.txt%%%02X" % byte).status, 404, "status of a missing name")
 
 
 @test

@@ -27,7 +27,7 @@ static void check_path(struct lop_str path)
 	for (size_t i = 1; i <= path.length; i++) {
 		unsigned char byte = (unsigned char)path.data[i];
 		if (i < path.length)
-			expect(byte >= ' ' && byte != 0x7f);
+			expect(byte != 0);
 		if (byte != '/' && byte != '\0')
 			continue;
 		size_t length = i - start;

@@ -104,11 +104,11 @@ START_TEST(bad_percent_encodings_are_refused)
 }
 END_TEST
 
-START_TEST(encoded_nul_and_control_bytes_are_refused)
+START_TEST(of_encoded_bytes_nul_and_slash_are_refused)
 {
 	for (int byte = 0; byte < 256; byte++) {
 		char text[16];
-		bool bad = byte < 0x20 || byte == 0x7f || byte == '/';
+		bool bad = byte == 0 || byte == '/';
 		for (int upper = 0; upper < 2; upper++) {
 			snprintf(text, sizeof(text), upper ? "/a%%%02X.txt" : "/a%%%02x.txt", byte);
 			ck_assert_msg(parse(text) == (bad ? -400 : 0), "%s", text);
@@ -456,7 +456,7 @@ int main(void)
 	tcase_add_test(test, a_plain_path_stays_as_it_is);
 	tcase_add_test(test, percent_encodings_are_decoded_once);
 	tcase_add_test(test, bad_percent_encodings_are_refused);
-	tcase_add_test(test, encoded_nul_and_control_bytes_are_refused);
+	tcase_add_test(test, of_encoded_bytes_nul_and_slash_are_refused);
 	tcase_add_test(test, encoded_slashes_are_refused);
 	tcase_add_test(test, raw_bytes_that_may_not_stand_in_a_target_are_refused);
 	tcase_add_test(test, a_fragment_is_refused);
