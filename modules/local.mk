@@ -4,6 +4,7 @@
 # several files lists them in its _SOURCES. The summary of configure reads this file.
 
 module_LTLIBRARIES += modules/log_file.la
+module_LTLIBRARIES += modules/vhost.la
 
 # Built so that it never rots, not installed. Without -rpath libtool would make no shared object.
 noinst_LTLIBRARIES += modules/skeleton.la

@@ -24,6 +24,7 @@ behaviour_tests = \
 	tests/behaviour/test_target.py \
 	tests/behaviour/test_upgrade.py \
 	tests/behaviour/test_validators.py \
+	tests/behaviour/test_vhost.py \
 	tests/behaviour/test_workers.py
 
 # Modules of third parties, built outside the tree.
