@@ -3,6 +3,40 @@
 # stands between `if HAVE_LIBRARY' and `endif' and names $(LIBRARY_LIBS) in its _LIBADD; one of
 # several files lists them in its _SOURCES. The summary of configure reads this file.
 
+module_LTLIBRARIES += modules/autoindex.la
+modules_autoindex_la_SOURCES = \
+	modules/autoindex/autoindex.h \
+	modules/autoindex/cache.c \
+	modules/autoindex/html.c \
+	modules/autoindex/kinds.c \
+	modules/autoindex/listing.c \
+	modules/autoindex/machine.c \
+	modules/autoindex/module.c \
+	modules/autoindex/page.c \
+	modules/autoindex/query.c \
+	modules/autoindex/query.h \
+	modules/autoindex/serve.c \
+	modules/autoindex/sort.c \
+	modules/autoindex/sort.h \
+	modules/autoindex/store.c \
+	modules/autoindex/text.c \
+	modules/autoindex/text.h \
+	modules/autoindex/walk.c
+icondir = $(pkgdatadir)/icons
+dist_icon_DATA = \
+	icons/archive.svg \
+	icons/audio.svg \
+	icons/code.svg \
+	icons/disk.svg \
+	icons/document.svg \
+	icons/folder.svg \
+	icons/image.svg \
+	icons/other.svg \
+	icons/package.svg \
+	icons/parent.svg \
+	icons/text.svg \
+	icons/video.svg
+
 module_LTLIBRARIES += modules/log_file.la
 module_LTLIBRARIES += modules/vhost.la
 

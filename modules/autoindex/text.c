@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static bool reserve(struct text *text, size_t more)
+{
+	size_t wanted = text->size;
+	char *data;
+
+	if (text->failed)
+		return false;
+	if (more <= text->size - text->length)
+		return true;
+	while (wanted - text->length < more)
+		wanted = wanted == 0 ? 4096 : wanted * 2;
+	data = realloc(text->data, wanted);
+	if (data == NULL) {
+		text->failed = true;
+		return false;
+	}
+	text->data = data;
+	text->size = wanted;
+	return true;
+}
+
+void text_add(struct text *text, const char *data, size_t length)
+{
+	if (length == 0 || !reserve(text, length))
+		return;
+	memcpy(text->data + text->length, data, length);
+	text->length += length;
+}
+
+void text_puts(struct text *text, const char *string)
+{
+	text_add(text, string, strlen(string));
+}
+
+void text_number(struct text *text, uint64_t number)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	text_add(text, digits + at, sizeof(digits) - at);
+}
+
+/* Length of the UTF-8 character at data, RFC 3629; 0 when there is none. */
+static size_t utf8_length(const unsigned char *data, size_t length)
+{
+	unsigned char low = 0x80, high = 0xbf;
+	size_t count;
+
+	if (data[0] < 0x80)
+		return 1;
+	if (data[0] >= 0xc2 && data[0] <= 0xdf)
+		count = 2;
+	else if (data[0] >= 0xe0 && data[0] <= 0xef)
+		count = 3;
+	else if (data[0] >= 0xf0 && data[0] <= 0xf4)
+		count = 4;
+	else
+		return 0;
+	/* No overlong forms, no surrogates, nothing above U+10FFFF. */
+	if (data[0] == 0xe0)
+		low = 0xa0;
+	else if (data[0] == 0xed)
+		high = 0x9f;
+	else if (data[0] == 0xf0)
+		low = 0x90;
+	else if (data[0] == 0xf4)
+		high = 0x8f;
+	if (count > length || data[1] < low || data[1] > high)
+		return 0;
+	for (size_t i = 2; i < count; i++) {
+		if (data[i] < 0x80 || data[i] > 0xbf)
+			return 0;
+	}
+	return count;
+}
+
+#define REPLACEMENT "\xef\xbf\xbd"
+
+static void html_byte(struct text *text, unsigned char byte, bool lines)
+{
+	char picture[4] = "\xe2\x90";
+
+	switch (byte) {
+	case '<':
+		text_puts(text, "&lt;");
+		return;
+	case '>':
+		text_puts(text, "&gt;");
+		return;
+	case '&':
+		text_puts(text, "&amp;");
+		return;
+	case '"':
+		text_puts(text, "&#34;");
+		return;
+	case '\'':
+		text_puts(text, "&#39;");
+		return;
+	default:
+		break;
+	}
+	if (byte >= ' ' && byte != 0x7f) {
+		text_add(text, (const char *)&byte, 1);
+	} else if (lines && (byte == '\n' || byte == '\t')) {
+		text_add(text, (const char *)&byte, 1);
+	} else if (!lines || byte != '\r') {
+		picture[2] = (char)(byte == 0x7f ? 0xa1 : 0x80 + byte);
+		text_add(text, picture, 3);
+	}
+}
+
+static void add_html(struct text *text, const char *data, size_t length, bool lines)
+{
+	const unsigned char *bytes = (const unsigned char *)data;
+
+	for (size_t i = 0; i < length;) {
+		size_t count = utf8_length(bytes + i, length - i);
+
+		if (count == 1) {
+			html_byte(text, bytes[i], lines);
+		} else if (count == 0) {
+			text_puts(text, REPLACEMENT);
+			count = 1;
+		} else if (count == 2 && bytes[i] == 0xc2 && bytes[i + 1] < 0xa0) {
+			/* C1 controls may not stand in HTML. */
+			text_puts(text, REPLACEMENT);
+		} else {
+			text_add(text, data + i, count);
+		}
+		i += count;
+	}
+}
+
+void text_html(struct text *text, const char *data, size_t length)
+{
+	add_html(text, data, length, false);
+}
+
+void text_html_lines(struct text *text, const char *data, size_t length)
+{
+	add_html(text, data, length, true);
+}
+
+void text_json(struct text *text, const char *data, size_t length)
+{
+	const unsigned char *bytes = (const unsigned char *)data;
+	char escape[8];
+
+	for (size_t i = 0; i < length;) {
+		size_t count = utf8_length(bytes + i, length - i);
+
+		if (count == 0) {
+			text_puts(text, REPLACEMENT);
+			count = 1;
+		} else if (bytes[i] == '"' || bytes[i] == '\\') {
+			text_puts(text, "\\");
+			text_add(text, data + i, 1);
+		} else if (bytes[i] < ' ' || bytes[i] == 0x7f) {
+			snprintf(escape, sizeof(escape), "\\u%04x", bytes[i]);
+			text_puts(text, escape);
+		} else {
+			text_add(text, data + i, count);
+		}
+		i += count;
+	}
+}
+
+static bool is_unreserved(unsigned char byte)
+{
+	return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+	       (byte >= '0' && byte <= '9') || byte == '-' || byte == '.' || byte == '_' ||
+	       byte == '~' || byte == '/';
+}
+
+void text_url(struct text *text, const char *data, size_t length)
+{
+	static const char digits[] = "0123456789ABCDEF";
+
+	if (!reserve(text, 3 * length))
+		return;
+	for (size_t i = 0; i < length; i++) {
+		unsigned char byte = (unsigned char)data[i];
+
+		if (is_unreserved(byte)) {
+			text->data[text->length++] = (char)byte;
+		} else {
+			text->data[text->length++] = '%';
+			text->data[text->length++] = digits[byte >> 4];
+			text->data[text->length++] = digits[byte & 15];
+		}
+	}
+}
+
+void text_plain(struct text *text, const char *data, size_t length)
+{
+	char escape[8];
+
+	for (size_t i = 0; i < length; i++) {
+		unsigned char byte = (unsigned char)data[i];
+
+		if (byte < ' ' || byte == 0x7f || byte == '\\') {
+			snprintf(escape, sizeof(escape), "\\x%02x", byte);
+			text_puts(text, escape);
+		} else {
+			text_add(text, data + i, 1);
+		}
+	}
+}
+
+void text_size(struct text *text, int64_t size)
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	uint64_t tenths = (uint64_t)size * 10;
+	size_t unit = 0;
+	bool large = (uint64_t)size > UINT64_MAX / 10 - 512;
+
+	if (large) {
+		tenths = (uint64_t)size / 1024 * 10;
+		unit = 1;
+	}
+	/* 10235 tenths would be shown as 1024. */
+	while (tenths >= 10235) {
+		tenths = (tenths + 512) / 1024;
+		unit++;
+	}
+	if (unit == 0 || tenths >= 100) {
+		text_number(text, (tenths + 5) / 10);
+	} else {
+		text_number(text, tenths / 10);
+		text_puts(text, ".");
+		text_number(text, tenths % 10);
+	}
+	text_puts(text, " ");
+	text_puts(text, units[unit]);
+}
+
+static void add_time(struct text *text, int64_t seconds, const char *format)
+{
+	time_t time = (time_t)seconds;
+	struct tm parts;
+	char out[64];
+
+	if (gmtime_r(&time, &parts) == NULL)
+		return;
+	text_add(text, out, strftime(out, sizeof(out), format, &parts));
+}
+
+void text_time(struct text *text, int64_t seconds)
+{
+	add_time(text, seconds, "%Y-%m-%dT%H:%M:%SZ");
+}
+
+void text_time_short(struct text *text, int64_t seconds, const char *between)
+{
+	add_time(text, seconds, "%Y-%m-%d");
+	text_puts(text, between);
+	add_time(text, seconds, "%H:%M");
+}
+
+void text_free(struct text *text)
+{
+	free(text->data);
+	*text = (struct text){ .data = NULL };
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Text that grows, and the ways to write names of any bytes into it: for people in HTML, for
+ * programs in JSON, and in URLs.
+ *
+ * A name is bytes. In URLs it is exact. In HTML and JSON, which are UTF-8, a byte that is none
+ * becomes U+FFFD; HTML shows control bytes as their pictures (U+2400 and on), JSON escapes them.
+ * When memory is out, text keeps what it has and `failed` is set: check it once, at the end.
+ */
+#ifndef AUTOINDEX_TEXT_H
+#define AUTOINDEX_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct text {
+	char *data;
+	size_t length;
+	size_t size;
+	bool failed;
+};
+
+void text_add(struct text *text, const char *data, size_t length);
+void text_puts(struct text *text, const char *string);
+void text_number(struct text *text, uint64_t number);
+void text_html(struct text *text, const char *data, size_t length);
+/* As text_html, but for text of several lines: newlines and tabs stay. */
+void text_html_lines(struct text *text, const char *data, size_t length);
+/* The inside of a JSON string. */
+void text_json(struct text *text, const char *data, size_t length);
+/* A relative reference: all is encoded but unreserved characters and '/', so it is the same in an
+ * attribute of HTML and in a JSON string. */
+void text_url(struct text *text, const char *data, size_t length);
+/* One line: a backslash and control bytes as \xHH. */
+void text_plain(struct text *text, const char *data, size_t length);
+/* "1023", "1.5 KiB", "12 MiB" */
+void text_size(struct text *text, int64_t size);
+/* "2024-02-29T12:34:56Z"; split: "2024-02-29" and "12:34" with `between` and no seconds. */
+void text_time(struct text *text, int64_t seconds);
+void text_time_short(struct text *text, int64_t seconds, const char *between);
+void text_free(struct text *text);
+
+#endif
