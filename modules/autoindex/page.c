@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ROW_LEAST 100 /* bytes of a row in HTML */
+
 const struct format *format_of(enum query_format format)
 {
 	static const struct format *const formats[FORMAT_COUNT] = {
@@ -225,6 +227,11 @@ static void step_render(struct page *page)
 	const int64_t since = slice_begin();
 	ssize_t count;
 
+	/* Above the limit for sure: the first byte need not wait for a beginning to be kept. */
+	if (page->query.format == FORMAT_HTML && page_count(page) > limit / ROW_LEAST) {
+		ready(page);
+		return;
+	}
 	if (page->buffer == NULL)
 		page->buffer = malloc(CHUNK);
 	if (page->buffer == NULL) {

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static bool reserve(struct text *text, size_t more)
 {
@@ -246,27 +245,82 @@ void text_size(struct text *text, int64_t size)
 	text_puts(text, units[unit]);
 }
 
-static void add_time(struct text *text, int64_t seconds, const char *format)
+static void add_digits(struct text *text, int64_t number, int digits)
 {
-	time_t time = (time_t)seconds;
-	struct tm parts;
-	char out[64];
+	char out[20];
 
-	if (gmtime_r(&time, &parts) == NULL)
-		return;
-	text_add(text, out, strftime(out, sizeof(out), format, &parts));
+	for (int at = digits; at > 0; at--) {
+		out[at - 1] = (char)('0' + number % 10);
+		number /= 10;
+	}
+	text_add(text, out, (size_t)digits);
+}
+
+struct moment {
+	int64_t year;
+	int64_t month, day;
+	int64_t second; /* of the day */
+};
+
+/* By hand: strftime takes half of the time that a row takes otherwise. Years 0 to 9999. */
+static struct moment moment_of(int64_t seconds)
+{
+	const int64_t first = INT64_C(-62167219200), last = INT64_C(253402300799);
+	struct moment moment;
+	int64_t days, era, year;
+
+	seconds = seconds < first ? first : seconds > last ? last : seconds;
+	days = seconds / 86400 - (seconds % 86400 < 0);
+	moment.second = seconds - days * 86400;
+	/* Years begin in March here, so that the leap day is the last; 400 of them have 146097
+	 * days, and 719468 lie between 0000-03-01 and 1970-01-01. */
+	days += 719468;
+	era = (days >= 0 ? days : days - 146096) / 146097;
+	days -= era * 146097;
+	year = (days - days / 1460 + days / 36524 - days / 146096) / 365;
+	days -= 365 * year + year / 4 - year / 100;
+	moment.month = (5 * days + 2) / 153;
+	moment.day = days - (153 * moment.month + 2) / 5 + 1;
+	moment.month += moment.month < 10 ? 3 : -9;
+	moment.year = year + era * 400 + (moment.month <= 2);
+	return moment;
+}
+
+static void add_date(struct text *text, const struct moment *moment)
+{
+	add_digits(text, moment->year, 4);
+	text_add(text, "-", 1);
+	add_digits(text, moment->month, 2);
+	text_add(text, "-", 1);
+	add_digits(text, moment->day, 2);
+}
+
+static void add_minutes(struct text *text, const struct moment *moment)
+{
+	add_digits(text, moment->second / 3600, 2);
+	text_add(text, ":", 1);
+	add_digits(text, moment->second / 60 % 60, 2);
 }
 
 void text_time(struct text *text, int64_t seconds)
 {
-	add_time(text, seconds, "%Y-%m-%dT%H:%M:%SZ");
+	const struct moment moment = moment_of(seconds);
+
+	add_date(text, &moment);
+	text_add(text, "T", 1);
+	add_minutes(text, &moment);
+	text_add(text, ":", 1);
+	add_digits(text, moment.second % 60, 2);
+	text_add(text, "Z", 1);
 }
 
 void text_time_short(struct text *text, int64_t seconds, const char *between)
 {
-	add_time(text, seconds, "%Y-%m-%d");
+	const struct moment moment = moment_of(seconds);
+
+	add_date(text, &moment);
 	text_puts(text, between);
-	add_time(text, seconds, "%H:%M");
+	add_minutes(text, &moment);
 }
 
 void text_free(struct text *text)
