@@ -34,7 +34,15 @@ done
 
 # --- options --------------------------------------------------------------------------------------
 
-"$LHTTPD" --help >"$scratch/help" 2>"$scratch/said"
+# The options of every module that is installed, all at once.
+set --
+for module in "$LOPHTTPD_MODULE_PATH"/*.so; do
+	name=${module##*/}
+	name=${name%.so}
+	case $name in skeleton | log_*) continue ;; esac
+	set -- "$@" -M "$name"
+done
+"$LHTTPD" "$@" --help >"$scratch/help" 2>"$scratch/said"
 status=$?
 tell lhttpd <"$scratch/said"
 ok "lhttpd --help works" $status
