@@ -39,6 +39,10 @@ dist_icon_DATA = \
 
 module_LTLIBRARIES += modules/log_file.la
 module_LTLIBRARIES += modules/vhost.la
+modules_vhost_la_SOURCES = \
+	modules/vhost/host.c \
+	modules/vhost/host.h \
+	modules/vhost/vhost.c
 
 # Built so that it never rots, not installed. Without -rpath libtool would make no shared object.
 noinst_LTLIBRARIES += modules/skeleton.la

@@ -38,6 +38,7 @@ unit_tests = \
 	tests/unit/test_access_log \
 	tests/unit/test_address \
 	tests/unit/test_arena \
+	tests/unit/test_autoindex \
 	tests/unit/test_chunked \
 	tests/unit/test_conditional \
 	tests/unit/test_config_file \
@@ -64,6 +65,8 @@ unit_tests = \
 FUZZ_TARGETS = \
 	tests/fuzz/fuzz_chunked \
 	tests/fuzz/fuzz_config \
+	tests/fuzz/fuzz_host \
+	tests/fuzz/fuzz_listing \
 	tests/fuzz/fuzz_range \
 	tests/fuzz/fuzz_request \
 	tests/fuzz/fuzz_target
@@ -102,12 +105,27 @@ tests_fuzz_fuzz_chunked_SOURCES = tests/fuzz/fuzz_chunked.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_chunked_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_config_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_host_SOURCES = tests/fuzz/fuzz_host.c modules/vhost/host.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_host_CFLAGS = $(AM_CFLAGS)
+tests_fuzz_fuzz_host_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_listing_SOURCES = tests/fuzz/fuzz_listing.c $(AUTOINDEX_PURE) $(FUZZ_MAIN)
+tests_fuzz_fuzz_listing_CFLAGS = $(AM_CFLAGS)
+tests_fuzz_fuzz_listing_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_range_SOURCES = tests/fuzz/fuzz_range.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_range_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_request_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_target_SOURCES = tests/fuzz/fuzz_target.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_target_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+# Parts of modules that stand alone. Flags of their own give these programs objects of their own,
+# apart from libtool's.
+AUTOINDEX_PURE = \
+	modules/autoindex/query.c \
+	modules/autoindex/sort.c \
+	modules/autoindex/text.c
+tests_unit_test_autoindex_SOURCES = tests/unit/test_autoindex.c $(AUTOINDEX_PURE)
+tests_unit_test_autoindex_CFLAGS = $(AM_CFLAGS)
 
 # Linked with all of the core, for modules that they load.
 WHOLE_CORE = $(libcore_a_OBJECTS) $(CHECK_LIBS) $(LTDL_LIBS)

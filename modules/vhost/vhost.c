@@ -14,20 +14,16 @@
  * folders. Names without a folder, of which a client can make up any number, share a table of fixed
  * size and push each other out.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include <lophttpd/lophttpd.h>
 
-#define PREFIX "vhost"
-#define PREFIX_LENGTH (sizeof(PREFIX) - 1)
-#define NAME_MAX_LENGTH 253 /* of a host name, RFC 1035 2.3.4 */
-#define FOLDER_SIZE (PREFIX_LENGTH + NAME_MAX_LENGTH + sizeof(":65535"))
+#include "host.h"
+
 #define BUCKETS 1024u /* a power of two */
 #define CHECK_NS INT64_C(1000000000)
 
@@ -51,96 +47,6 @@ struct vhost {
 	struct host *hosts[BUCKETS];
 	struct unknown unknown[BUCKETS];
 };
-
-/* From Host to the folder's name */
-
-/* Reads the port behind the name, if there is one. Returns false when that is no port. */
-static bool read_port(const char *text, size_t length, unsigned *port)
-{
-	unsigned value = 0;
-
-	if (length == 0)
-		return true;
-	if (text[0] != ':')
-		return false;
-	for (size_t i = 1; i < length; i++) {
-		if (text[i] < '0' || text[i] > '9')
-			return false;
-		value = value * 10 + (unsigned)(text[i] - '0');
-		if (value > 65535)
-			return false;
-	}
-	if (length > 1)
-		*port = value;
-	return true;
-}
-
-/* "[0:0::1]" -> "[::1]". Returns the length written, 0 when it is no IPv6 address. */
-static size_t put_literal(const char *text, size_t length, char *out)
-{
-	char address[INET6_ADDRSTRLEN];
-	struct in6_addr binary;
-
-	if (length < 2 || length - 2 >= sizeof(address))
-		return 0;
-	memcpy(address, text + 1, length - 2);
-	address[length - 2] = '\0';
-	if (inet_pton(AF_INET6, address, &binary) != 1 ||
-	    inet_ntop(AF_INET6, &binary, address, sizeof(address)) == NULL)
-		return 0;
-	length = strlen(address);
-	out[0] = '[';
-	memcpy(out + 1, address, length);
-	out[length + 1] = ']';
-	return length + 2;
-}
-
-/* Lower case, without the dot of an absolute name. Returns the length written, 0 when no folder
- * can have that name: what is percent-encoded is no host name. */
-static size_t put_name(const char *text, size_t length, char *out)
-{
-	if (length > 0 && text[length - 1] == '.')
-		length--;
-	if (length == 0 || length > NAME_MAX_LENGTH)
-		return 0;
-	for (size_t i = 0; i < length; i++) {
-		char byte = text[i];
-
-		if (byte == '%' || byte == '/' || byte == '\0')
-			return 0;
-		out[i] = (char)(byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte);
-	}
-	return length;
-}
-
-/* Writes the folder of a host, NUL-terminated. Returns its length, 0 when there can be none. */
-static size_t folder_of(struct lop_str host, const char *scheme, char out[FOLDER_SIZE])
-{
-	const unsigned usual = strcmp(scheme, "https") == 0 ? 443 : 80;
-	const char *end;
-	unsigned port = usual;
-	size_t name, length;
-
-	if (host.data == NULL || host.length == 0)
-		return 0;
-	if (host.data[0] == '[') {
-		end = memchr(host.data, ']', host.length);
-		name = end == NULL ? 0 : (size_t)(end + 1 - host.data);
-		length = put_literal(host.data, name, out + PREFIX_LENGTH);
-	} else {
-		end = memchr(host.data, ':', host.length);
-		name = end == NULL ? host.length : (size_t)(end - host.data);
-		length = put_name(host.data, name, out + PREFIX_LENGTH);
-	}
-	if (length == 0 || !read_port(host.data + name, host.length - name, &port))
-		return 0;
-	memcpy(out, PREFIX, PREFIX_LENGTH);
-	length += PREFIX_LENGTH;
-	out[length] = '\0';
-	if (port != usual)
-		length += (size_t)snprintf(out + length, FOLDER_SIZE - length, ":%u", port);
-	return length;
-}
 
 /* Looking for it */
 
@@ -255,8 +161,8 @@ static int choose_root(void *state, struct lop_request *request)
 	struct vhost *vhost = state;
 	struct lop_str host = lop_request_host(request);
 	struct lop_root *root = NULL;
-	char folder[FOLDER_SIZE];
-	size_t length = folder_of(host, lop_request_scheme(request), folder);
+	char folder[HOST_FOLDER_SIZE];
+	size_t length = host_folder(host, lop_request_scheme(request), folder);
 	int result;
 
 	if (length > 0) {
@@ -339,7 +245,7 @@ static int vhost_stage(void *state, enum lop_stage stage, struct lop_worker *wor
 	case LOP_STAGE_WORKER:
 		/* Differs from start to start: nobody outside can aim at one bucket. */
 		vhost->seed = (uint64_t)lop_worker_wall(worker) ^ (uint64_t)(uintptr_t)vhost;
-		return lop_root_hide(lop_worker_root(worker), PREFIX);
+		return lop_root_hide(lop_worker_root(worker), HOST_PREFIX);
 	case LOP_STAGE_REFRESH:
 	case LOP_STAGE_EXIT:
 		forget_hosts(vhost);
