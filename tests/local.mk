@@ -5,6 +5,7 @@
 # Black-box tests over sockets.
 behaviour_tests = \
 	tests/behaviour/test_autoindex.py \
+	tests/behaviour/test_browser.py \
 	tests/behaviour/test_clients.py \
 	tests/behaviour/test_containment.py \
 	tests/behaviour/test_files.py \
