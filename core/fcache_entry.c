@@ -84,22 +84,17 @@ static int open_folder(const struct fcache_loader *loader, struct lop_root *root
 	return lop_root_open(root, entry->name, &entry->file);
 }
 
-/* Device, inode, size, and both times to the nanosecond: whatever writes to the file changes it. */
 static void set_validators(const struct fcache_loader *loader, struct fcache_entry *entry)
 {
 	const struct lop_stat *stat = &entry->stat;
-	int length = snprintf(entry->etag, sizeof entry->etag, "\"%llx-%llx-%llx-%llx-%llx\"",
-	                      (unsigned long long)stat->device, (unsigned long long)stat->inode,
-	                      (unsigned long long)stat->size, (unsigned long long)stat->mtime_ns,
-	                      (unsigned long long)stat->ctime_ns);
+	const size_t length = file_etag(stat, entry->etag, sizeof entry->etag);
 
-	assert(length > 0 && (size_t)length < sizeof entry->etag);
 	entry->modified_second = stat->mtime_ns / 1000000000 - (stat->mtime_ns % 1000000000 < 0);
 	if (entry->modified_second > loader->now)
 		entry->modified_second = loader->now;
 	date_format(entry->modified, entry->modified_second);
 	entry->fields[FCACHE_FIELD_ETAG] = (struct response_field){
-		STR("ETag"), { entry->etag, (size_t)length }
+		STR("ETag"), { entry->etag, length }
 	};
 	entry->fields[FCACHE_FIELD_MODIFIED] = (struct response_field){
 		STR("Last-Modified"), { entry->modified, DATE_LENGTH }

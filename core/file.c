@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -46,6 +47,17 @@ int file_examine(int descriptor, const struct stat *st, struct lop_stat *out)
 		out->kind = LOP_FILE_REGULAR;
 	}
 	return 0;
+}
+
+size_t file_etag(const struct lop_stat *stat, char *text, size_t size)
+{
+	int length = snprintf(text, size, "\"%llx-%llx-%llx-%llx-%llx\"",
+	                      (unsigned long long)stat->device, (unsigned long long)stat->inode,
+	                      (unsigned long long)stat->size, (unsigned long long)stat->mtime_ns,
+	                      (unsigned long long)stat->ctime_ns);
+
+	assert(length > 0 && (size_t)length < size);
+	return (size_t)length;
 }
 
 int lop_file_adopt(int descriptor, struct lop_file **file)

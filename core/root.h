@@ -82,6 +82,12 @@ static inline bool file_served(mode_t mode)
  * 0, or -EACCES for kinds that are not served. */
 int file_examine(int descriptor, const struct stat *st, struct lop_stat *out);
 
+/* The entity tag of a file, with its quotes: device, inode, size, and both times to the nanosecond,
+ * since whatever writes to a file changes one of them. Returns its length; size is at least
+ * FILE_ETAG_SIZE. */
+#define FILE_ETAG_SIZE 96
+size_t file_etag(const struct lop_stat *stat, char *text, size_t size);
+
 /* As lop_file_retain and lop_file_release, without a call. */
 void file_free(struct lop_file *file);
 

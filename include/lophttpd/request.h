@@ -80,6 +80,11 @@ LOP_API struct lop_str lop_request_copy(struct lop_request *request, struct lop_
 LOP_API int lop_request_set_state(struct lop_request *request, const void *key, void *value);
 LOP_API void *lop_request_state(const struct lop_request *request, const void *key);
 
+/* Compares the request's preconditions, RFC 9110 13.1, with a file as it stands now and as it is
+ * served (its ETag and Last-Modified are those of static files); current NULL: there is none.
+ * Returns 0 to go on, 304 or 412. */
+LOP_API int lop_request_precondition(struct lop_request *request, const struct lop_stat *current);
+
 /* Length of the request's body: 0 none, -1 chunked. */
 LOP_API int64_t lop_request_body_length(const struct lop_request *request);
 
