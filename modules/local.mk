@@ -44,6 +44,31 @@ modules_vhost_la_SOURCES = \
 	modules/vhost/host.h \
 	modules/vhost/vhost.c
 
+# Without OpenSSL it verifies no digests.
+module_LTLIBRARIES += modules/upload.la
+modules_upload_la_SOURCES = \
+	modules/upload/digest.c \
+	modules/upload/digest.h \
+	modules/upload/form.c \
+	modules/upload/form_page.h \
+	modules/upload/multipart.c \
+	modules/upload/multipart.h \
+	modules/upload/names.c \
+	modules/upload/names.h \
+	modules/upload/put.c \
+	modules/upload/quota.c \
+	modules/upload/quota.h \
+	modules/upload/receive.c \
+	modules/upload/store.c \
+	modules/upload/store.h \
+	modules/upload/thread.c \
+	modules/upload/thread.h \
+	modules/upload/upload.c \
+	modules/upload/upload.h
+modules_upload_la_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS) -pthread
+modules_upload_la_LIBADD = $(CRYPTO_LIBS)
+modules_upload_la_LDFLAGS = $(AM_LDFLAGS) -pthread
+
 # Built so that it never rots, not installed. Without -rpath libtool would make no shared object.
 noinst_LTLIBRARIES += modules/skeleton.la
 modules_skeleton_la_LDFLAGS = $(AM_LDFLAGS) -rpath $(moduledir)

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "upload.h"
+
+#define CONTAINER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+/* The system is told to write out what it holds in steps of this size, so that the sync at the end
+ * has little left to wait for. */
+#define FLUSH_BYTES ((int64_t)16 * 1024 * 1024)
+
+int upload_below(const struct upload *upload, struct lop_str path)
+{
+	const size_t length = upload->folder_length;
+
+	/* In any case of letters: the file system may not tell them apart. */
+	if (path.length < length + 1 || path.data[0] != '/' ||
+	    strncasecmp(path.data + 1, upload->folder, length) != 0)
+		return 0;
+	if (path.length == length + 1)
+		return 1;
+	if (path.data[length + 1] != '/')
+		return 0;
+	return path.length == length + 2 ? 1 : 2;
+}
+
+int receive_new(struct upload *upload, struct lop_request *request, struct receive **receive)
+{
+	struct receive *made;
+	struct lop_file *folder = NULL;
+	int result = lop_root_open(lop_request_root(request), upload->folder, &folder);
+
+	if (result == -ENOENT || result == -ENOTDIR)
+		return 0;
+	if (result < 0)
+		return result;
+	if (lop_file_stat(folder)->kind != LOP_FILE_FOLDER) {
+		lop_file_release(&folder);
+		return 0;
+	}
+	made = calloc(1, sizeof(*made));
+	if (made == NULL || lop_request_set_state(request, upload, made) < 0) {
+		free(made);
+		lop_file_release(&folder);
+		return -ENOMEM;
+	}
+	made->upload = upload;
+	made->request = request;
+	made->folder = folder;
+	made->store.descriptor = -1;
+	*receive = made;
+	return 1;
+}
+
+static void receive_free(struct receive *receive)
+{
+	if (receive->request != NULL || receive->pending > 0)
+		return;
+	receive_close(receive, false);
+	form_free(&receive->form);
+	lop_file_release(&receive->folder);
+	free(receive);
+}
+
+void receive_end(struct receive *receive)
+{
+	receive->request = NULL;
+	receive_free(receive);
+}
+
+/* A job came back that the hook waits for. */
+static void came_back(struct receive *receive)
+{
+	receive->pending--;
+	if (receive->request != NULL)
+		lop_request_wake(receive->request);
+	else
+		receive_free(receive);
+}
+
+static void submit(struct receive *receive, struct job *job)
+{
+	receive->pending++;
+	thread_submit(receive->upload->thread, job);
+}
+
+/* The survey: leftovers of a killed process go, what lies there is added up */
+
+static void survey_run(struct job *job)
+{
+	struct receive *receive = CONTAINER(job, struct receive, survey);
+
+	receive->result = folder_survey(lop_file_descriptor(receive->folder),
+	                                &receive->account.found);
+}
+
+static void survey_done(struct job *job)
+{
+	job->run = NULL; /* the hook sees that it has come back */
+	came_back(CONTAINER(job, struct receive, survey));
+}
+
+static bool is_swept(struct upload *upload, const struct lop_stat *folder)
+{
+	for (unsigned i = 0; i < UPLOAD_FOLDERS; i++) {
+		if (upload->swept[i].device == folder->device &&
+		    upload->swept[i].inode == folder->inode)
+			return true;
+	}
+	upload->swept[upload->swept_next].device = folder->device;
+	upload->swept[upload->swept_next].inode = folder->inode;
+	upload->swept_next = (upload->swept_next + 1) % UPLOAD_FOLDERS;
+	return false;
+}
+
+int receive_survey(struct receive *receive)
+{
+	struct upload *upload = receive->upload;
+
+	receive->step = RECEIVE_SURVEY;
+	if (is_swept(upload, lop_file_stat(receive->folder)) && upload->quota == NULL)
+		return 0;
+	if (upload->quota != NULL)
+		account_begin(upload->quota, &receive->account);
+	receive->survey = (struct job){ .run = survey_run, .done = survey_done };
+	submit(receive, &receive->survey);
+	return 1;
+}
+
+/* One file */
+
+int receive_open(struct receive *receive, int64_t length, bool digest)
+{
+	struct upload *upload = receive->upload;
+	int result = 0;
+
+	if (upload->max_size >= 0 && length > upload->max_size)
+		return -EFBIG;
+	if (upload->quota != NULL && length > 0)
+		result = account_reserve(upload->quota, &receive->account, length);
+	if (result == 0)
+		result = store_open(&receive->store, receive->folder, length);
+	if (result == 0 && digest)
+		result = digest_new(&receive->digest);
+	receive->flushed = 0;
+	return result;
+}
+
+static void flush_run(struct job *job)
+{
+	struct receive *receive = CONTAINER(job, struct receive, flush);
+
+	store_flush(receive->store.descriptor, receive->flush_from, receive->flush_length);
+}
+
+static void flush_done(struct job *job)
+{
+	struct receive *receive = CONTAINER(job, struct receive, flush);
+
+	receive->flushing = false;
+	receive->pending--;
+	receive_free(receive);
+}
+
+static void flush(struct receive *receive)
+{
+	if (receive->flushing || receive->store.size - receive->flushed < FLUSH_BYTES)
+		return;
+	receive->flushing = true;
+	receive->flush_from = receive->flushed;
+	receive->flush_length = receive->store.size - receive->flushed;
+	receive->flushed = receive->store.size;
+	receive->flush = (struct job){ .run = flush_run, .done = flush_done };
+	submit(receive, &receive->flush);
+}
+
+int receive_data(struct receive *receive, const char *data, size_t length)
+{
+	struct upload *upload = receive->upload;
+	int64_t size = receive->store.size + (int64_t)length;
+	int result = 0;
+
+	if (upload->max_size >= 0 && size > upload->max_size)
+		return -EFBIG;
+	if (upload->quota != NULL)
+		result = account_reserve(upload->quota, &receive->account, size);
+	if (result == 0)
+		result = store_write(&receive->store, data, length);
+	if (result == 0 && receive->digest != NULL)
+		result = digest_update(receive->digest, data, length);
+	if (result == 0)
+		flush(receive);
+	return result;
+}
+
+int receive_digest(struct receive *receive)
+{
+	int result = 0;
+
+	if (receive->digest != NULL)
+		result = digest_end(receive->digest, receive->computed);
+	digest_free(&receive->digest);
+	return result;
+}
+
+static void commit_run(struct job *job)
+{
+	struct receive *receive = CONTAINER(job, struct receive, commit);
+
+	receive->result = store_commit(&receive->store);
+	if (receive->result == 0 && receive->upload->quota != NULL)
+		account_end(receive->upload->quota, &receive->account, receive->store.size);
+}
+
+static void commit_done(struct job *job)
+{
+	job->run = NULL;
+	came_back(CONTAINER(job, struct receive, commit));
+}
+
+void receive_commit(struct receive *receive)
+{
+	receive->step = RECEIVE_COMMIT;
+	/* A job that never comes to run has failed. */
+	receive->result = -EINTR;
+	receive->commit = (struct job){ .run = commit_run, .done = commit_done };
+	submit(receive, &receive->commit);
+}
+
+void receive_close(struct receive *receive, bool stored)
+{
+	if (!stored && receive->upload->quota != NULL)
+		account_end(receive->upload->quota, &receive->account, 0);
+	digest_free(&receive->digest);
+	store_close(&receive->store);
+}
+
+static void tell(struct upload *upload, const char *advice, int error)
+{
+	const int64_t now = lop_worker_now(upload->worker);
+
+	/* Who sends many must not fill the log. */
+	if (upload->told != 0 && now - upload->told < INT64_C(1000000000))
+		return;
+	upload->told = now;
+	lop_worker_message(upload->worker, LOP_LOG_ERROR, "upload: cannot store a file in %s: %s; %s",
+	                   upload->folder, strerror(error), advice);
+}
+
+int receive_status(struct receive *receive, int error)
+{
+	switch (error) {
+	case -EEXIST:
+	case -EISDIR:
+		return receive->none_match ? 412 : 409;
+	case -ESTALE:
+		return 412;
+	case -EFBIG:
+	case -EMSGSIZE:
+		return 413;
+	case -EINVAL:
+	case -EBADMSG:
+	case -ECONNRESET:
+		return 400;
+	case -ETIMEDOUT:
+		return 408;
+	case -EDQUOT:
+		return 507;
+	case -ENOSPC:
+		tell(receive->upload, "make room on the disk", ENOSPC);
+		return 507;
+	case -EACCES:
+	case -EPERM:
+	case -EROFS:
+		tell(receive->upload, "let the server's user write there (chown, chmod)", -error);
+		return 403;
+	default:
+		tell(receive->upload, "look at the disk and the system's log", -error);
+		return 500;
+	}
+}
