@@ -25,6 +25,7 @@ behaviour_tests = \
 	tests/behaviour/test_syscalls.py \
 	tests/behaviour/test_target.py \
 	tests/behaviour/test_upgrade.py \
+	tests/behaviour/test_upload.py \
 	tests/behaviour/test_validators.py \
 	tests/behaviour/test_vhost.py \
 	tests/behaviour/test_workers.py
@@ -59,7 +60,8 @@ unit_tests = \
 	tests/unit/test_root \
 	tests/unit/test_sched \
 	tests/unit/test_target \
-	tests/unit/test_timer
+	tests/unit/test_timer \
+	tests/unit/test_upload
 
 # Fuzz targets tests/fuzz/fuzz_NAME.c with their corpora in tests/fuzz/corpus/NAME. Each has its two
 # lines below.
@@ -68,6 +70,8 @@ FUZZ_TARGETS = \
 	tests/fuzz/fuzz_config \
 	tests/fuzz/fuzz_host \
 	tests/fuzz/fuzz_listing \
+	tests/fuzz/fuzz_digest \
+	tests/fuzz/fuzz_multipart \
 	tests/fuzz/fuzz_range \
 	tests/fuzz/fuzz_request \
 	tests/fuzz/fuzz_target
@@ -112,6 +116,12 @@ tests_fuzz_fuzz_host_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_listing_SOURCES = tests/fuzz/fuzz_listing.c $(AUTOINDEX_PURE) $(FUZZ_MAIN)
 tests_fuzz_fuzz_listing_CFLAGS = $(AM_CFLAGS)
 tests_fuzz_fuzz_listing_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_digest_SOURCES = tests/fuzz/fuzz_digest.c modules/upload/digest.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_digest_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_digest_LDADD = $(LDADD) $(CRYPTO_LIBS)
+tests_fuzz_fuzz_multipart_SOURCES = \
+	tests/fuzz/fuzz_multipart.c modules/upload/multipart.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_multipart_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_range_SOURCES = tests/fuzz/fuzz_range.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_range_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c $(FUZZ_MAIN)
@@ -127,6 +137,13 @@ AUTOINDEX_PURE = \
 	modules/autoindex/text.c
 tests_unit_test_autoindex_SOURCES = tests/unit/test_autoindex.c $(AUTOINDEX_PURE)
 tests_unit_test_autoindex_CFLAGS = $(AM_CFLAGS)
+# A module's own parts.
+tests_unit_test_upload_SOURCES = \
+	tests/unit/test_upload.c \
+	modules/upload/digest.c \
+	modules/upload/multipart.c \
+	modules/upload/names.c
+tests_unit_test_upload_LDADD = $(LDADD) $(CRYPTO_LIBS)
 
 # Linked with all of the core, for modules that they load.
 WHOLE_CORE = $(libcore_a_OBJECTS) $(CHECK_LIBS) $(LTDL_LIBS)
