@@ -191,6 +191,7 @@ AM_TESTS_ENVIRONMENT = \
 
 # What the tests need besides, for the release.
 test_helpers = \
+	tests/behaviour/browser.py \
 	tests/behaviour/harness.py \
 	tests/behaviour/processes.py \
 	tests/behaviour/server.py \

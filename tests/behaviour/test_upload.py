@@ -15,6 +15,7 @@ import time
 import urllib.parse
 
 from harness import *
+from browser import Browser  # noqa: E402
 
 HAS_DIGESTS = "libcrypto" in subprocess.run(
     ["ldd", os.path.join(os.environ.get("LOPHTTPD_MODULE_PATH", "."), "upload.so")],
@@ -616,10 +617,53 @@ def forms_of_other_sites_are_refused():
           "status of the own site")
 
 
-@test(limit=60)
-def a_browser_sends_several_files_by_the_script():
-    need_tool("chromium")
-    skip("driven by hand")
+def browser_files():
+    folder = scratch()
+    grow(folder, {'a b&<i>".bin': pattern(20000000), "\u00fc 100%.txt": b"short", "taken": b"new"})
+    return [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
+
+
+def check_sent(own, paths, said):
+    for path in paths:
+        name = os.path.basename(path)
+        with open(path, "rb") as file:
+            data = b"old" if name == "taken" else file.read()
+        check(stored(own, name) == data, "%s is not what was sent" % name)
+        check(name + (": not stored" if name == "taken" else ": stored") in said,
+              "%s is not told right: %s" % (name, said))
+
+
+@test(limit=90)
+def a_browser_sends_several_files_and_shows_how_far_it_is():
+    paths = browser_files()
+    with server("--upload-form") as own, Browser() as browser:
+        put(own, "/taken", b"old")
+        browser.open(own.url + "/upload/")
+        browser.choose_files("#files", paths)
+        browser.evaluate("window.bars = new Set(), setInterval(() => bars.add(bar.value), 1)")
+        browser.click("button")
+        wait_for(lambda: browser.evaluate("report.children.length") == 3, 20, "three reports")
+        check_sent(own, paths, browser.evaluate("report.innerText"))
+        equal(browser.evaluate("bar.value"), 1, "the bar at the end")
+        check(browser.evaluate("bars.size") > 2, "the bar did not move")
+        equal(browser.evaluate("fetch(report.querySelector('a').href).then(r => r.status)"), 200,
+              "status of what the report leads to")
+        check(not [said for said in browser.messages if "409" not in said],
+              "the console: %s" % browser.messages)
+
+
+@test(limit=90)
+def a_browser_without_script_sends_several_files():
+    paths = browser_files()
+    with server("--upload-form") as own, Browser() as browser:
+        put(own, "/taken", b"old")
+        browser.allow_scripts(False)
+        browser.open(own.url + "/upload/")
+        browser.choose_files("#files", paths)
+        browser.click("button")
+        wait_for(lambda: "Send more" in browser.evaluate("document.body.innerText"), 20,
+                 "the answer")
+        check_sent(own, paths, browser.evaluate("document.body.innerText"))
 
 
 if __name__ == "__main__":
