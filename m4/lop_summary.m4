@@ -16,6 +16,9 @@ lop_module_list=`$AWK '
 	}' "$srcdir/modules/local.mk"`
 ])
 
+dnl A module that is built in any case, but with less in it, says so in modules/local.mk by a comment
+dnl "Without LIBRARY, NAME does this or that."
+
 dnl LOP_SUMMARY_MODULES: one line a module, then one line a library of LOP_LIBRARY.
 AC_DEFUN([LOP_SUMMARY_MODULES], [
 LOP_MODULE_LIST
@@ -32,17 +35,24 @@ for lop_entry in $lop_module_list; do
 		AS_VAR_COPY([lop_words], [found_$lop_library])
 		AS_IF([test "$lop_have" = no], [lop_state="not built: $lop_words"])
 	])
+	lop_less=`$SED -n "s/^. Without \([[a-z]]*\), $lop_name \(.*\)[[.]]/\1 \2/p" \
+		"$srcdir/modules/local.mk"`
+	AS_IF([test -n "$lop_less"], [
+		AS_VAR_COPY([lop_have], [have_${lop_less%% *}])
+		AS_IF([test "$lop_have" = no], [lop_state="$lop_state, but ${lop_less#* }: no ${lop_less%% *}"])
+	])
 	printf '    %-14s %s\n' "$lop_name" "$lop_state"
 done
 AS_ECHO(["  libraries"])
 for lop_library in $1; do
 	AS_VAR_COPY([lop_words], [found_$lop_library])
-	lop_users=
+	lop_users=`$SED -n "s/^. Without $lop_library, \([[a-z_]]*\) .*/ \1/p" "$srcdir/modules/local.mk"`
 	for lop_entry in $lop_module_list; do
 		AS_CASE([$lop_entry],
 			[*:$lop_library:*], [AS_VAR_APPEND([lop_users], [" ${lop_entry%%:*}"])])
 	done
-	printf '    %-14s %s\n' "$lop_library" \
-		"$lop_words; ${lop_users:+used by$lop_users}${lop_users:-no module that uses it is built yet}"
+	AS_IF([test -n "$lop_users"], [lop_users="used by$lop_users"],
+		[lop_users="no module that uses it is built yet"])
+	printf '    %-14s %s\n' "$lop_library" "$lop_words; $lop_users"
 done
 ])

@@ -44,7 +44,7 @@ modules_vhost_la_SOURCES = \
 	modules/vhost/host.h \
 	modules/vhost/vhost.c
 
-# Without OpenSSL it verifies no digests.
+# Without openssl, upload verifies no digests.
 module_LTLIBRARIES += modules/upload.la
 modules_upload_la_SOURCES = \
 	modules/upload/digest.c \
