@@ -26,7 +26,8 @@ quietly in_build install DESTDIR="$scratch/root"
 ok "make install works with DESTDIR" $?
 
 status=0
-for file in sbin/lhttpd include/lophttpd/log.h lophttpd/log_file.so pkgconfig/lophttpd.pc \
+for file in sbin/lhttpd include/lophttpd/log.h lophttpd/log_file.so \
+	lophttpd/autoindex.so lophttpd/vhost.so lophttpd/icons/folder.svg pkgconfig/lophttpd.pc \
 	aclocal/lophttpd.m4; do
 	# The prefix differs (make distcheck has its own); what lies below does not.
 	if [ -z "$(find "$scratch/root" -path "*/$file")" ]; then

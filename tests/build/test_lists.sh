@@ -25,7 +25,9 @@ listed() {
 
 listed "every public header is installed" include/local.mk "$srcdir"/include/lophttpd/*.h
 listed "every source of the core is built" core/local.mk "$srcdir"/core/*.[ch]
-listed "every module is built" modules/local.mk "$srcdir"/modules/*.c
+listed "every module is built" modules/local.mk "$srcdir"/modules/*.c \
+	"$srcdir"/modules/*/*.[ch]
+listed "every icon is installed" modules/local.mk "$srcdir"/icons/*.svg
 listed "every unit test runs" tests/local.mk "$srcdir"/tests/unit/test_*.c
 listed "every behaviour test runs" tests/local.mk "$srcdir"/tests/behaviour/test_*.py
 listed "every helper of the tests is released" tests/local.mk "$srcdir"/tests/behaviour/*.py \
