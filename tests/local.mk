@@ -203,6 +203,7 @@ test_helpers = \
 
 bench_files = \
 	tests/bench/README.md \
+	tests/bench/content.py \
 	tests/bench/floor.c \
 	tests/bench/idle.c \
 	tests/bench/load.c \

@@ -41,9 +41,16 @@ static int compare_numbers(const char *a, size_t a_length, size_t *i, const char
 
 int natural_compare(const char *a, size_t a_length, const char *b, size_t b_length)
 {
-	size_t i = 0, j = 0;
+	size_t i = 0, j;
 	int result;
 
+	/* Names in a folder begin alike. What is the same needs no second thought, but a number
+	 * that goes on where they differ begins before. */
+	while (i < a_length && i < b_length && a[i] == b[i])
+		i++;
+	while (i > 0 && is_digit(a[i - 1]))
+		i--;
+	j = i;
 	while (i < a_length && j < b_length) {
 		if (is_digit(a[i]) && is_digit(b[j])) {
 			result = compare_numbers(a, a_length, &i, b, b_length, &j);
