@@ -212,6 +212,7 @@ bench_files = \
 	tests/bench/run \
 	tests/bench/servers.py \
 	tests/bench/start.c \
+	tests/bench/upload.py \
 	tests/bench/workloads.py \
 	tests/bench/wrk.lua
 
