@@ -55,7 +55,7 @@ static int refuse_in_root(struct lop_core *core, const struct log_target *target
 {
 	char real[PATH_MAX];
 
-	if (core->root == NULL || core->root->path == NULL)
+	if (core->root == NULL || core->root->path == NULL || core->settings.log_in_root)
 		return 0;
 	if (realpath(folder, real) == NULL)
 		return -errno;
@@ -63,7 +63,8 @@ static int refuse_in_root(struct lop_core *core, const struct log_target *target
 		return 0;
 	lop_core_message(core, LOP_LOG_ERROR,
 	                 "log file %s lies inside the web root %s, where clients can read it: name "
-	                 "one outside with -o, or -o - for standard error, or -q for no log",
+	                 "one outside with -o, or -o - for standard error, or -q for no log; "
+	                 "--log-in-root takes it all the same",
 	                 target->path, core->root->path);
 	return -EINVAL;
 }
@@ -107,18 +108,18 @@ int log_target_init(struct lop_core *core, int workers)
 	*target = (struct log_target){ .folder = -1 };
 	if (path == NULL)
 		path = geteuid() == 0 ? DEFAULT_PATH : "-";
-	target->path = absolute(path);
+	target->none = core->settings.quiet || provider == NULL ||
+	               (provider->module->log->flags & LOP_LOG_NO_FILE) != 0;
+	target->path = !target->none || provider == NULL ? absolute(path)
+	                                                 : strdup(provider->module->name);
 	if (target->path == NULL) {
 		result = -errno;
 		lop_core_message(core, LOP_LOG_ERROR, "log file %s: %s", path, strerror(-result));
 		return result;
 	}
 	target->name = target->path;
-	if (core->settings.quiet || provider == NULL ||
-	    (provider->module->log->flags & LOP_LOG_NO_FILE) != 0) {
-		target->none = true;
+	if (target->none)
 		return 0;
-	}
 	target->readable = (provider->module->log->flags & LOP_LOG_READABLE) != 0;
 	if (is_standard_error(target))
 		return 0;

@@ -14,7 +14,8 @@
 #include <sys/types.h>
 
 struct log_target {
-	char *path;    /* absolute, or "-" for standard error */
+	char *path;    /* absolute, or "-" for standard error; the module's name when it needs no
+	                * file */
 	char *name;    /* its last component, within path */
 	int folder;    /* descriptor of its folder, -1 when none is held. It leads out of a
 	                * chroot: a worker whose master opens its logs (control.h) closes it */
@@ -27,7 +28,7 @@ struct lop_core;
 
 /* Fills core->log from the settings and the loaded provider: the default file, "-", a relative path
  * against the current folder. Opens the folder. Returns 0, or a negative errno after a message:
- * -EINVAL when the file would lie inside the web root. Modules are loaded and core->root stands. */
+ * -EINVAL when the file would lie inside the web root and that was not asked for. Modules are loaded and core->root stands. */
 int log_target_init(struct lop_core *core, int workers);
 
 /* Opens the file of one worker, for the user uid and the group gid, -1 when they do not change.

@@ -79,6 +79,8 @@ static const struct option logs[] = {
 	          "with several workers PATH.0, PATH.1, ..." },
 	{ .name = "log-format", .argument = "FORMAT", .kind = OPTION_TEXT, FIELD(log_format),
 	  .preset = "combined", .help = "combined, common, json, or a pattern with $fields" },
+	{ .name = "log-in-root", .kind = OPTION_FLAG, FIELD(log_in_root),
+	  .help = "take a log file inside the web root, where clients can read it" },
 	{ .letter = 'q', .name = "quiet", .kind = OPTION_FLAG, FIELD(quiet),
 	  .help = "write nothing to disk: no log, no index" },
 	{ .name = NULL },

@@ -43,6 +43,7 @@ struct settings {
 	const char *log_provider;   /* -L, NULL: file */
 	const char *log_file;       /* -o, NULL: the default */
 	const char *log_format;     /* "combined", "common", "json" or a pattern */
+	bool log_in_root;           /* a log that clients can read is wanted */
 	bool quiet;
 
 	/* limits; times in ns, sizes in bytes */
