@@ -151,6 +151,7 @@ static int flush(struct access_log *log)
 
 void access_log_flush(struct access_log *log)
 {
+	bool recovered;
 	int result;
 
 	if (log->provider == NULL)
@@ -158,7 +159,10 @@ void access_log_flush(struct access_log *log)
 	result = flush(log);
 	if (result < 0)
 		report_failure(log, result);
-	if (result != 0 || (!log->failing && log->dropped == log->reported))
+	/* A provider that is always busy has recovered when nothing was lost for a while. */
+	recovered = result == 0 || (result > 0 && log->dropped == log->flushed);
+	log->flushed = log->dropped;
+	if (!recovered || (!log->failing && log->dropped == log->reported))
 		return;
 	report_lost(log, log->failing ? " is written again" : "");
 	log->failing = false;
