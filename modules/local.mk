@@ -37,7 +37,20 @@ dist_icon_DATA = \
 	icons/text.svg \
 	icons/video.svg
 
+# Log providers; some share code.
 module_LTLIBRARIES += modules/log_file.la
+modules_log_file_la_SOURCES = modules/log_file.c modules/log_buffer.c modules/log_buffer.h
+module_LTLIBRARIES += modules/log_mmap.la
+modules_log_mmap_la_SOURCES = modules/log_mmap.c modules/log_buffer.c modules/log_buffer.h \
+	modules/log_window.c modules/log_window.h
+module_LTLIBRARIES += modules/log_syslog.la
+modules_log_syslog_la_SOURCES = modules/log_syslog.c modules/log_buffer.c modules/log_buffer.h
+if HAVE_AIO
+module_LTLIBRARIES += modules/log_aio.la
+modules_log_aio_la_SOURCES = modules/log_aio.c modules/log_buffer.c modules/log_buffer.h
+modules_log_aio_la_LIBADD = $(AIO_LIBS)
+endif
+
 module_LTLIBRARIES += modules/vhost.la
 modules_vhost_la_SOURCES = \
 	modules/vhost/host.c \
