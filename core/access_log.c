@@ -159,9 +159,11 @@ void access_log_flush(struct access_log *log)
 	result = flush(log);
 	if (result < 0)
 		report_failure(log, result);
-	/* A provider that is always busy has recovered when nothing was lost for a while. */
-	recovered = result == 0 || (result > 0 && log->dropped == log->flushed);
-	log->flushed = log->dropped;
+	/* A provider that is always busy has recovered when it took all lines for a while. */
+	recovered = result == 0 || (result > 0 && log->dropped == log->dropped_then &&
+	                            log->written > log->written_then);
+	log->dropped_then = log->dropped;
+	log->written_then = log->written;
 	if (!recovered || (!log->failing && log->dropped == log->reported))
 		return;
 	report_lost(log, log->failing ? " is written again" : "");

@@ -30,7 +30,8 @@ struct access_log {
 	uint64_t written;  /* lines that the provider took */
 	uint64_t dropped;  /* lines that were lost, all in all */
 	uint64_t reported; /* lines of those that were told about */
-	uint64_t flushed;  /* what `dropped` was at the last flush */
+	uint64_t dropped_then; /* what `dropped` and `written` were at the last flush */
+	uint64_t written_then;
 	struct lop_core *core;
 	char *line;        /* LOG_LINE_MAX bytes */
 };

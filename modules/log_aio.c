@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,6 +23,9 @@
 #define BUFFERS_DEFAULT 16
 #define BUFFERS_LEAST 2
 #define BUFFERS_MOST 1024
+
+/* How long a flush waits for a write that failed before. */
+#define RETRY_NS 2000000
 
 /* How long close waits for the disk, in steps. */
 #define CLOSE_STEPS 30
@@ -43,6 +47,7 @@ struct log {
 	int error;               /* negative errno of the last write; 0: it went well */
 	bool writing;            /* the first part is at the kernel */
 	struct aiocb request;
+	off_t size; /* of the file when it was started */
 	size_t first; /* the oldest part */
 	size_t count; /* parts in the queue; the last one is being filled unless it is written */
 	size_t parts_size;
@@ -60,9 +65,11 @@ static struct part *part_at(struct log *log, size_t index)
 static void submit(struct log *log, bool all)
 {
 	struct part *part = part_at(log, 0);
+	struct stat st;
 
 	if (log->writing || log->count == 0 || (log->count == 1 && !all))
 		return;
+	log->size = fstat(log->plain.fd, &st) == 0 ? st.st_size : -1;
 	log->request = (struct aiocb){
 		.aio_fildes = log->plain.fd,
 		.aio_buf = part->data + part->done,
@@ -101,6 +108,20 @@ static void switch_files(struct log *log)
 	log->error = 0;
 }
 
+/* Takes the beginning of a line back out of the file, unless somebody else has written there. */
+static void cut_back(struct log *log, struct part *part, off_t written)
+{
+	size_t whole = part->done;
+	struct stat st;
+
+	while (whole > 0 && part->data[whole - 1] != '\n')
+		whole--;
+	if (whole < part->done && fstat(log->plain.fd, &st) == 0 &&
+	    st.st_size == log->size + written &&
+	    ftruncate(log->plain.fd, st.st_size - (off_t)(part->done - whole)) == 0)
+		part->done = whole;
+}
+
 /* Looks whether the write has ended, and starts the next. After an error only a flush tries again:
  * once a second, not once a request. */
 static void reap(struct log *log)
@@ -116,16 +137,19 @@ static void reap(struct log *log)
 		return;
 	log->writing = false;
 	result = aio_return(&log->request);
-	log->error = result < 0 ? -error : result == 0 ? -EIO : 0;
-	if (result > 0)
+	/* A file takes less than all when its disk is full. */
+	log->error = result < 0 ? -error : result < (ssize_t)log->request.aio_nbytes ? -ENOSPC : 0;
+	if (result > 0) {
 		part->done += (size_t)result;
+		cut_back(log, part, result);
+	}
 	if (part->done == part->used) {
 		log->first = (log->first + 1) % log->parts_size;
 		log->count--;
 	}
 	switch_files(log);
 	if (log->error == 0)
-		submit(log, part_at(log, 0)->done > 0);
+		submit(log, false);
 }
 
 /* The part that takes `length` more bytes, or NULL. */
@@ -174,19 +198,32 @@ static void log_message(void *state, const struct lop_log_message *message)
 	(void)write_line(state, message->line.data, message->line.length);
 }
 
+static void wait_for_write(const struct log *log, long most_ns)
+{
+	const struct timespec most = { .tv_nsec = most_ns };
+	const struct aiocb *const list[] = { &log->request };
+
+	if (log->writing)
+		(void)aio_suspend(list, 1, &most);
+}
+
 static int log_flush(void *state)
 {
 	struct log *log = state;
-	int error;
+	bool failed;
 
 	if (!log->plain.regular)
 		return log_buffer_flush(&log->plain);
 	reap(log);
-	error = log->error;
+	failed = log->error != 0;
+	log->error = 0;
 	submit(log, true);
-	if (error == 0)
-		error = log->error;
-	return error != 0 ? error : log->count > 0;
+	if (failed) {
+		/* That a full disk takes half a line shall be seen, and mended, at once. */
+		wait_for_write(log, RETRY_NS);
+		reap(log);
+	}
+	return log->error != 0 ? log->error : log->count > 0;
 }
 
 static uint64_t log_lost(void *state)
@@ -236,15 +273,6 @@ static int log_reopen(void *state, const struct lop_log_open *how)
 	return 0;
 }
 
-static void wait_a_little(const struct log *log)
-{
-	const struct timespec step = { .tv_nsec = CLOSE_STEP_NS };
-	const struct aiocb *const list[] = { &log->request };
-
-	if (log->writing)
-		(void)aio_suspend(list, 1, &step);
-}
-
 static void log_close(void *state)
 {
 	struct log *log = state;
@@ -254,7 +282,7 @@ static void log_close(void *state)
 		if (!log->writing && (log->count == 0 || (i > 0 && log->error != 0)))
 			break;
 		submit(log, true);
-		wait_a_little(log);
+		wait_for_write(log, CLOSE_STEP_NS);
 	}
 	if (log->next_fd >= 0)
 		close(log->next_fd);

@@ -44,6 +44,7 @@ struct log {
 	bool draining;            /* the mapping is for the next process */
 	struct log_window window; /* MAPPED */
 	struct log_buffer buffer; /* owns the descriptor, whatever the mode */
+	off_t cut_at;             /* where the file has to be cut before it is appended to; -1 */
 	uint64_t unchecked;       /* lines written since the file's length was looked at */
 	uint64_t lost;
 };
@@ -72,18 +73,33 @@ static void share(struct log *log)
 	log->mode = lock(log, LOCK_SH) ? APPENDING : WAITING;
 }
 
-/* From the mapping to the buffer; what was written ends the file. */
+/* Cuts off what was allocated, if that is still to be done: behind it nothing may be written. */
+static int cut(struct log *log)
+{
+	int result;
+
+	if (log->cut_at < 0)
+		return 0;
+	result = log_window_cut(log->buffer.fd, log->cut_at);
+	if (result == 0)
+		log->cut_at = -1;
+	return result;
+}
+
+/* From the mapping to the buffer; what was written, up to position, ends the file. */
+static void leave_window(struct log *log, off_t position)
+{
+	log_window_close(&log->window);
+	log->cut_at = position;
+	log->buffer.error = cut(log);
+	log->unchecked = 0;
+	share(log);
+}
+
 static void unmap(struct log *log)
 {
-	off_t position;
-
-	if (log->mode == MAPPED) {
-		position = log_window_position(&log->window);
-		log_window_close(&log->window);
-		(void)log_window_cut(log->buffer.fd, position);
-		log->unchecked = 0;
-		share(log);
-	}
+	if (log->mode == MAPPED)
+		leave_window(log, log_window_position(&log->window));
 }
 
 /* Whether a window may open another time although it did not now. */
@@ -119,7 +135,7 @@ static bool open_window(struct log *log)
 /* To the mapping, when nobody else has the file. */
 static void map(struct log *log)
 {
-	if (log->mode == MAPPED || !log->mappable || log->draining)
+	if (log->mode == MAPPED || !log->mappable || log->draining || cut(log) < 0)
 		return;
 	if (lock(log, LOCK_EX) && open_window(log))
 		log->mode = MAPPED;
@@ -138,6 +154,8 @@ static int append(struct log *log, const char *line, size_t length)
 	}
 	if (log->mode == WAITING)
 		return -EAGAIN;
+	if (log->cut_at >= 0)
+		return log_buffer_add(&log->buffer, line, length) ? 0 : log->buffer.error;
 	return log_buffer_write(&log->buffer, line, length);
 }
 
@@ -171,9 +189,7 @@ static int write_at_end_of_window(struct log *log, const char *line, size_t leng
 		return log_window_faulted() ? write_after_fault(log, line, length) : 0;
 	}
 	/* The disk is full, or nearly so: what goes in line by line still does. */
-	(void)log_window_cut(log->buffer.fd, position);
-	log->unchecked = 0;
-	share(log);
+	leave_window(log, position);
 	return append(log, line, length);
 }
 
@@ -210,12 +226,16 @@ static bool lost_lines(const struct log *log, off_t size)
 	return size % page != 0 && size / page == log_window_position(&log->window) / page;
 }
 
-/* Somebody may have cut the file. */
-static void check_length(struct log *log)
+/* Somebody may have cut the file, or its file system may have become read-only, of which a write
+ * of nothing tells (and a mapping does not). */
+static void check_file(struct log *log)
 {
 	struct stat st;
 
-	if (fstat(log->buffer.fd, &st) == 0 &&
+	if (write(log->buffer.fd, "", 0) < 0 && errno != EINTR) {
+		log->lost += log->unchecked;
+		unmap(log);
+	} else if (fstat(log->buffer.fd, &st) == 0 &&
 	    st.st_size < log->window.base + (log->window.to - log->window.from)) {
 		if (lost_lines(log, st.st_size))
 			log->lost += log->unchecked;
@@ -232,13 +252,16 @@ static int log_flush(void *state)
 	int result;
 
 	if (log->mode == MAPPED)
-		check_length(log);
+		check_file(log);
 	if (log->mode == MAPPED)
 		return 0;
 	if (log->mode == WAITING)
 		share(log);
 	if (log->mode == WAITING)
 		return log->buffer.used > 0;
+	result = cut(log);
+	if (result < 0)
+		return result;
 	result = log_buffer_flush(&log->buffer);
 	if (result == 0)
 		map(log);
@@ -261,6 +284,7 @@ static void use_file(struct log *log, const struct lop_log_open *how)
 	int flags = fcntl(how->fd, F_GETFL);
 
 	log_buffer_use(&log->buffer, how->fd);
+	log->cut_at = -1;
 	/* Others write to standard error. */
 	log->mappable = log->buffer.regular && strcmp(how->path, "-") != 0 && flags >= 0 &&
 	                (flags & O_ACCMODE) == O_RDWR;
@@ -291,11 +315,10 @@ static int log_reopen(void *state, const struct lop_log_open *how)
 
 	unmap(log);
 	/* It may be the same file, whose lock the old descriptor has. */
-	if (log->mode == WAITING) {
+	if (log->mode == WAITING || log->cut_at >= 0)
 		close(log->buffer.fd);
-	} else {
+	else
 		log_buffer_reopen(&log->buffer, how->fd);
-	}
 	use_file(log, how);
 	return 0;
 }
@@ -311,8 +334,8 @@ static void log_close(void *state)
 		share(log);
 	}
 	log_window_unguard();
-	if (log->mode == WAITING)
-		log->buffer.used = 0; /* behind the end of another's lines nobody would find them */
+	if (log->mode == WAITING || log->cut_at >= 0)
+		log->buffer.used = 0; /* behind the end of the lines nobody would find them */
 	log_buffer_close(&log->buffer);
 	free(log);
 }

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include <lophttpd/log.h>
+#include <lophttpd/loop.h>
 #include <lophttpd/message.h>
 
 #include "log_buffer.h"
@@ -39,6 +40,9 @@ struct syslog_module {
 	char *path_set;
 	int facility;
 	int fd; /* connected at the start; each worker goes on with its copy. -1: none */
+	struct log *log;
+	struct lop_worker *worker; /* NULL before the loop runs, and after */
+	struct lop_watch *watch;   /* of fd, NULL: none */
 	char host[NAME_MOST + 1];
 };
 
@@ -79,18 +83,43 @@ static int connect_socket(const char *path)
 	return fd;
 }
 
+static void send_out(struct log *log);
+
+/* There is room for more. */
+static void socket_ready(void *context, unsigned events)
+{
+	struct syslog_module *syslog = context;
+
+	if ((events & LOP_WRITABLE) != 0 && syslog->log != NULL && syslog->log->error == 0)
+		send_out(syslog->log);
+}
+
+/* Without a watch the flush of each second still sends. */
+static void watch_socket(struct syslog_module *syslog)
+{
+	if (syslog->watch != NULL)
+		lop_watch_stop(&syslog->watch);
+	if (syslog->worker != NULL && syslog->fd >= 0 &&
+	    lop_watch_start(syslog->worker, syslog->fd, socket_ready, syslog, &syslog->watch) < 0)
+		syslog->watch = NULL;
+}
+
 static void reconnect(struct log *log)
 {
-	int fd = connect_socket(log->module->path);
+	struct syslog_module *syslog = log->module;
+	int fd = connect_socket(syslog->path);
 
 	if (fd < 0) {
 		log->error = fd;
 		return;
 	}
-	if (log->module->fd >= 0)
-		close(log->module->fd);
-	log->module->fd = fd;
+	if (syslog->watch != NULL)
+		lop_watch_stop(&syslog->watch);
+	if (syslog->fd >= 0)
+		close(syslog->fd);
+	syslog->fd = fd;
 	log->error = 0;
+	watch_socket(syslog);
 }
 
 /* Whether the other end has gone, so that another socket may help. */
@@ -229,6 +258,7 @@ static int log_open(void *module, const struct lop_log_open *how, void **state)
 		return -ENOMEM;
 	}
 	log->module = syslog;
+	syslog->log = log;
 	log->second = -1;
 	length = snprintf(log->head, sizeof(log->head), "%s lhttpd %ld", syslog->host,
 	                  (long)getpid());
@@ -260,9 +290,7 @@ static void log_close(void *state)
 	struct log *log = state;
 
 	(void)log_flush(log);
-	if (log->module->fd >= 0)
-		close(log->module->fd);
-	log->module->fd = -1;
+	log->module->log = NULL;
 	free(log->buffer.data);
 	free(log);
 }
@@ -320,7 +348,7 @@ static int set_facility(void *state, const char *value, char *error, size_t erro
 
 static const struct lop_option options[] = {
 	LOP_OPTION(0, "syslog-socket", "PATH",
-	           "UNIX datagram socket of the system's log; default " PATH_DEFAULT, set_path),
+	           "the system log's UNIX datagram socket; default " PATH_DEFAULT, set_path),
 	LOP_OPTION(0, "syslog-facility", "NAME",
 	           "user, daemon, or local0 to local7; default daemon", set_facility),
 	LOP_OPTION_END,
@@ -345,7 +373,11 @@ static int log_syslog_stage(void *state, enum lop_stage stage, struct lop_worker
 {
 	struct syslog_module *syslog = state;
 
-	(void)worker;
+	if (stage == LOP_STAGE_WORKER || stage == LOP_STAGE_EXIT) {
+		syslog->worker = stage == LOP_STAGE_WORKER ? worker : NULL;
+		watch_socket(syslog);
+		return 0;
+	}
 	if (stage == LOP_STAGE_CONFIGURED)
 		syslog->path = syslog->path_set == NULL ? PATH_DEFAULT : syslog->path_set;
 	if (stage != LOP_STAGE_BOUND)

@@ -14,6 +14,7 @@ behaviour_tests = \
 	tests/behaviour/test_limits.py \
 	tests/behaviour/test_listen.py \
 	tests/behaviour/test_log.py \
+	tests/behaviour/test_log_providers.py \
 	tests/behaviour/test_methods.py \
 	tests/behaviour/test_options.py \
 	tests/behaviour/test_persistence.py \

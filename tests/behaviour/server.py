@@ -296,6 +296,10 @@ class Server:
         finally:
             self._kill()
 
+    def kill(self):
+        """End it as kill -9 does. It can be started again."""
+        self._kill()
+
     def _last_words(self):
         _recent_errors.append("the server said:\n" + self.errors()[-8000:])
 

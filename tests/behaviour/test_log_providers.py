@@ -1,0 +1,550 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""What every log provider must hold: one line a request through rotations, kills, full disks and
+hostile clients. LOP_TEST_REQUESTS sets how many requests the counts are made with."""
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+from harness import *
+
+A = b"alpha\n"
+CONTENT = {"a.txt": A}
+PROVIDERS = ("file", "mmap", "aio")
+REQUESTS = int(os.environ.get("LOP_TEST_REQUESTS", 20000))
+BATCH = 50
+MIB = 1 << 20
+
+
+def log_folder(as_user=False):
+    path = scratch()
+    if AM_ROOT:
+        os.chown(path, run_uid(as_user), -1)
+    return path
+
+
+def raw(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
+
+
+def content(folder):
+    """All that lies in the log's files, the oldest first."""
+    names = sorted(os.listdir(folder), key=lambda name: os.stat(folder + "/" + name).st_mtime_ns)
+    return b"".join(raw(folder + "/" + name) for name in names)
+
+
+def lines_of(text):
+    """The lines of requests; what does not end in a newline is none."""
+    return [line for line in text.split(b"\n")[:-1] if not line.startswith(b"#")]
+
+
+def messages_of(text):
+    return [line for line in text.split(b"\n")[:-1] if line.startswith(b"#")]
+
+
+def number(line):
+    found = re.search(rb'"GET /a\.txt\?(\d+) HTTP/1\.1" 200 6 "-" "-"$', line)
+    check(found, "not a whole line: %r" % line[:200])
+    return int(found[1])
+
+
+def provider(name, *options, **arguments):
+    """A server that logs to server.log with this provider."""
+    folder = log_folder()
+    server = Server(CONTENT, "-L", name, "-o", folder + "/access", *options, quiet=False,
+                    **arguments)
+    server.folder, server.log = folder, folder + "/access"
+    return server
+
+
+def ask(server, total, first=0, between=None):
+    """So many numbered requests on one connection, pipelined; between(count) after each batch."""
+    with socket.create_connection(server.address, timeout=seconds(30)) as connection:
+        answered = 0
+        data = b""
+        while answered < total:
+            count = min(BATCH, total - answered)
+            connection.sendall(b"".join(
+                b"GET /a.txt?%d HTTP/1.1\r\nHost: x\r\n\r\n" % (first + answered + i)
+                for i in range(count)))
+            while data.count(b"\r\n\r\n" + A) < count:
+                piece = connection.recv(1 << 18)
+                check(piece, "the connection was closed")
+                data += piece
+            data = b""
+            answered += count
+            if between:
+                between(answered)
+
+
+def rotating(server, times, total):
+    """For ask(): renames the log and signals, so many times, evenly."""
+    done = []
+
+    def between(answered):
+        if len(done) < times and answered >= total * (len(done) + 1) // (times + 1):
+            done.append(answered)
+            os.rename(server.log, "%s.%d" % (server.log, len(done)))
+            server.send_signal(signal.SIGHUP)
+            wait_for(lambda: os.path.exists(server.log), 5, "the new log")
+    return between
+
+
+def count_through_rotations(name):
+    limit_options = ("--log-queue", "512") if name == "aio" else ()
+    with provider(name, *limit_options) as server:
+        ask(server, REQUESTS, between=rotating(server, 4, REQUESTS))
+    text = content(server.folder)
+    equal(len(os.listdir(server.folder)), 5, "files")
+    equal(b"\0" in text, False, "NUL bytes after a clean stop")
+    found = [number(line) for line in lines_of(text)]
+    equal(len(found), REQUESTS, "lines; the server said: %s" % server_said(text))
+    equal(found, list(range(REQUESTS)), "order")
+
+
+def server_said(text):
+    return b"; ".join(messages_of(text)).decode("ascii", "replace")
+
+
+@test(limit=600)
+def file_lines_equal_requests_through_four_rotations():
+    count_through_rotations("file")
+
+
+@test(limit=600)
+def mmap_lines_equal_requests_through_four_rotations():
+    count_through_rotations("mmap")
+
+
+@test(limit=600)
+def aio_lines_equal_requests_through_four_rotations():
+    count_through_rotations("aio")
+
+
+@test(limit=60)
+def several_workers_write_a_file_each_with_every_provider():
+    for name in PROVIDERS:
+        with provider(name, workers=2) as server:
+            for first in range(0, 1000, 100):
+                ask(server, 100, first)
+        found = sorted(os.listdir(server.folder))
+        equal(found, ["access.0", "access.1"], name + ": files")
+        numbers = [number(line) for line in lines_of(content(server.folder))]
+        equal(sorted(numbers), list(range(1000)), name + ": requests")
+
+
+@test
+def lines_are_in_the_file_within_two_seconds():
+    for name in PROVIDERS:
+        with provider(name) as server:
+            ask(server, 3)
+            wait_for(lambda: len(lines_of(raw(server.log).rstrip(b"\0"))) == 3, 2.5,
+                     "the lines of " + name)
+
+
+@test(limit=60)
+def a_kill_tears_no_line_but_the_last():
+    """And the next start goes on behind the last whole line."""
+    for name in PROVIDERS:
+        server = provider(name, "--log-format", "$request $status").start()
+        with TrafficUntilKilled(server) as traffic:
+            wait_for(lambda: traffic.count > 500, 10, "some traffic")
+            server.kill()
+        before = raw(server.log).rstrip(b"\0")
+        whole = lines_of(before)
+        for line in whole:
+            check(re.fullmatch(rb"GET /a\.txt\?\d+ HTTP/1\.1 200", line),
+                  "%s: torn: %r" % (name, line[:100]))
+        if name == "mmap":
+            # A line is in the file before its request is told of: none of those is missing.
+            check(len(whole) >= traffic.count - 1,
+                  "%d lines of %d requests" % (len(whole), traffic.count))
+        with server:
+            ask(server, 5, 1000000)
+        after = raw(server.log)
+        equal(b"\0" in after, False, name + ": NUL bytes after a clean stop")
+        found = [line for line in lines_of(after)]
+        equal(found[-5:], [b"GET /a.txt?%d HTTP/1.1 200" % (1000000 + i) for i in range(5)],
+              name + ": the last lines")
+        equal(len(found), len(whole) + 5, name + ": lines")
+
+
+class TrafficUntilKilled:
+    """Requests one after the other until the connection breaks."""
+
+    def __init__(self, server):
+        self.address, self.count = server.address, 0
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        try:
+            with socket.create_connection(self.address, timeout=seconds(10)) as connection:
+                while True:
+                    connection.sendall(b"GET /a.txt?%d HTTP/1.1\r\nHost: x\r\n\r\n" % self.count)
+                    data = b""
+                    while not data.endswith(A):
+                        piece = connection.recv(65536)
+                        if not piece:
+                            return
+                        data += piece
+                    self.count += 1
+        except OSError:
+            pass
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.thread.join()
+
+
+def mounted(folder, *options):
+    done = subprocess.run(["mount", "-t", "tmpfs", *options, "lophttpd-test", folder],
+                          stderr=subprocess.PIPE)
+    if done.returncode:
+        skip("cannot mount a tmpfs: " + done.stderr.decode().strip())
+
+
+def reports(server):
+    return [line for line in server.errors().splitlines() if "access log" in line]
+
+
+def full_disk(name):
+    need_root()
+    folder = scratch()
+    mounted(folder, "-o", "size=256k,mode=0777")
+    try:
+        options = ("--log-queue", "2") if name == "aio" else \
+                  ("--log-buffer", "32") if name == "file" else ()
+        with Server(CONTENT, "-L", name, "-o", folder + "/access", *options,
+                    quiet=False) as server:
+            total = 0
+            while len(reports(server)) < 1:
+                ask(server, 2000, total)
+                total += 2000
+                check(total < 400000, "nothing was reported")
+            for _ in range(3):
+                ask(server, 500, total)
+                total += 500
+                time.sleep(seconds(0.4))
+            equal(len(reports(server)), 1, "messages about the full disk: %s; number"
+                  % reports(server))
+            kept = raw(folder + "/access")
+            check(kept.endswith(b"\n"), "half a line at the end: %r" % kept[-80:])
+            subprocess.run(["mount", "-o", "remount,size=128m", folder], check=True)
+            wait_for(lambda: len(reports(server)) > 1, 10, "the end of the trouble")
+            [lost] = re.findall(r"written again: (\d+) lines? (?:was|were) lost",
+                                server.errors())
+            ask(server, 10, total)
+        text = raw(folder + "/access")
+        equal(b"\0" in text, False, "NUL bytes")
+        found = [number(line) for line in lines_of(text)]
+        equal(found[-10:], list(range(total, total + 10)), "the last lines")
+        equal(found, sorted(set(found)), "order")
+        equal(len(found) + int(lost), total + 10, "lines and lost lines")
+    finally:
+        subprocess.run(["umount", "-l", folder], check=False)
+
+
+@test(limit=90)
+def file_survives_a_full_disk_and_counts_what_it_lost():
+    full_disk("file")
+
+
+@test(limit=90)
+def mmap_survives_a_full_disk_and_counts_what_it_lost():
+    full_disk("mmap")
+
+
+@test(limit=90)
+def aio_survives_a_full_disk_and_counts_what_it_lost():
+    full_disk("aio")
+
+
+@test(limit=60)
+def a_file_system_that_becomes_read_only_is_survived_and_reported_once():
+    """As a disk with errors does: ext4 turns itself read-only below the open log."""
+    need_root()
+    need_tool("losetup")
+    need_tool("mkfs.ext4")
+    for name in PROVIDERS:
+        folder, image = scratch(), scratch() + "/image"
+        with open(image, "wb") as file:
+            file.truncate(32 * MIB)
+        subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True)
+        done = subprocess.run(["mount", "-o", "loop,errors=remount-ro", image, folder],
+                              stderr=subprocess.PIPE)
+        if done.returncode:
+            skip("cannot mount a loop device: " + done.stderr.decode().strip())
+        try:
+            os.chmod(folder, 0o777)
+            with Server(CONTENT, "-L", name, "-o", folder + "/access", quiet=False) as server:
+                ask(server, 10)
+                wait_for(lambda: len(lines_of(raw(folder + "/access").rstrip(b"\0"))) == 10, 5,
+                         "ten lines")
+                os.sync()  # what is written now must be mapped for writing again
+                make_read_only(folder)
+                for first in range(10, 3010, 1000):
+                    ask(server, 1000, first)
+                    time.sleep(seconds(1.1))
+                equal(len(reports(server)), 1, "%s: messages: %s; number" % (name, reports(server)))
+                equal(server.get("/a.txt").status, 200, "status")
+        finally:
+            subprocess.run(["umount", "-l", folder], check=False)
+
+
+def make_read_only(folder):
+    with open("/proc/self/mountinfo", encoding="utf-8") as file:
+        [device] = [line.split(" - ")[1].split()[1] for line in file
+                    if line.split()[4] == folder]
+    name = os.path.basename(device)
+    try:
+        with open("/sys/fs/ext4/%s/trigger_fs_error" % name, "w", encoding="ascii") as file:
+            file.write("1")
+    except OSError as error:
+        skip("cannot make ext4 fail: %s" % error)
+    wait_for(lambda: is_read_only(folder), 5, "a read-only file system")
+
+
+def is_read_only(folder):
+    try:
+        with open(folder + "/probe", "wb"):
+            return False
+    except OSError:
+        return True
+
+
+@test
+def a_log_on_a_read_only_file_system_ends_the_start():
+    need_root()
+    folder = scratch()
+    mounted(folder, "-o", "size=1m,ro")
+    try:
+        for name in PROVIDERS:
+            status, _, errors = run("-R", tree(CONTENT), "-p", "0", "-n", "1", "-L", name, "-o",
+                                    folder + "/access")
+            equal(status, 1, name + ": exit status")
+            check("Read-only" in errors and errors.count("\n") == 1, "message: " + errors)
+    finally:
+        subprocess.run(["umount", "-l", folder], check=False)
+
+
+HOSTILE = (b'" 200 5 "-" "-', b"\\", b'\\"', b"\xff\xfe", "\u2028\u2029\u0085".encode(),
+           b"\xc2\x9b31m", b"a\tb", b"\\x22", b'"},{"status":500', b"\\u0000", b"\xed\xa0\x80",
+           b"\xf0\x9f\x90\xa7" * 500, b"\x7f", b"a" * 3000)
+TARGETS = (b"/%0a%0d127.0.0.1", b'/"quoted"', b"/\xff\xfe", b'/a.txt?"}', b"/\\", b"/%5c%22")
+
+
+@test(limit=60)
+def every_line_of_json_parses_whatever_clients_send():
+    for name in PROVIDERS:
+        with provider(name, "--log-format", "json") as server:
+            for text in HOSTILE:
+                server.request("GET", "/a.txt", b"User-Agent: " + text, b"Referer: " + text)
+            for target in TARGETS:
+                server.request("GET", target)
+        records = [json.loads(line) for line in raw(server.log).split(b"\n")[:-1]]
+        requests = [record for record in records if "status" in record]
+        equal(len(requests), len(HOSTILE) + len(TARGETS), name + ": lines")
+        check(all(record["remote_addr"] == "127.0.0.1" and record["request_method"] == "GET"
+                  for record in requests), "a forged record")
+        equal(requests[0]["http_user_agent"], HOSTILE[0].decode(), name + ": a field comes back")
+
+
+@test
+def a_pipe_is_written_to_with_every_provider():
+    for name in PROVIDERS:
+        with Server(CONTENT, "-L", name, "-o", "-", quiet=False) as server:
+            ask(server, 5)
+            wait_for(lambda: server.errors().count('"GET /a.txt?') == 5, 5, "five lines")
+
+
+# mmap
+
+
+@test
+def mmap_writes_ahead_in_whole_mib_and_cuts_the_rest_off():
+    with provider("mmap") as server:
+        ask(server, 10)
+        size = os.stat(server.log).st_size
+        equal((size % MIB, size > 0), (0, True), "the file's size while it is written")
+        status = os.stat(server.log)
+        check(status.st_blocks * 512 >= size, "the file is sparse")
+    equal(len(lines_of(raw(server.log))), 10, "lines")
+    check(os.stat(server.log).st_size < 4096, "the file was not cut")
+
+
+@test(limit=60)
+def mmap_survives_a_file_that_is_cut_under_it():
+    with provider("mmap") as server:
+        ask(server, 2000)
+        os.truncate(server.log, 0)
+        ask(server, 2000, 2000)
+        os.truncate(server.log, 0)
+        ask(server, 3, 5000)
+        time.sleep(seconds(1.5))
+        ask(server, 3, 6000)
+    found = [number(line) for line in lines_of(raw(server.log).replace(b"\0", b""))]
+    equal(found[-3:], [6000, 6001, 6002], "the last lines")
+    equal(b"\0" in raw(server.log), False, "NUL bytes")
+
+
+@test(limit=60)
+def two_programs_share_a_log_while_one_drains():
+    """USR2: the old one still has a download running when the new one answers."""
+    for name in PROVIDERS:
+        folder = log_folder(as_user=True)
+        files = dict(CONTENT, **{"big.bin": pattern(32 * MIB)})
+        with Server(files, "-L", name, "-o", folder + "/access", quiet=False,
+                    as_user=True, upgrades=True) as server:
+            ask(server, 100)
+            with server.connect(receive_buffer=8192) as slow:
+                slow.send(make_request("GET", "/big.bin"))
+                slow.read_head()
+                os.kill(server.pid, signal.SIGUSR2)
+                wait_for(lambda: len(re.findall("listening on", server.errors())) > 1, 10,
+                         "the new process's line")
+                for count in range(100, 400):
+                    ask(server, 1, count)
+                wait_for(lambda: len(lines_of(raw(folder + "/access").rstrip(b"\0"))) >= 400, 5,
+                         "400 lines with " + name)
+            for count in range(400, 800):
+                ask(server, 1, count)
+        text = raw(folder + "/access")
+        equal(b"\0" in text, False, name + ": NUL bytes")
+        found = [number(line) for line in lines_of(text) if b"big.bin" not in line]
+        equal(sorted(found), list(range(800)), name + ": requests")
+        equal(sum(b"big.bin" in line for line in lines_of(text)), 1, name + ": the download")
+
+
+# aio
+
+
+@test
+def aio_options_are_checked():
+    for value in ("1", "1025", "x", ""):
+        status, _, errors = run("-R", tree(CONTENT), "-L", "aio", "--log-queue", value, "-t")
+        within(status, (1, 2), "exit status for " + repr(value))
+        check("log-queue" in errors, "message: " + errors)
+
+
+# syslog
+
+
+class Collector:
+    """A system's log: a datagram socket whose messages are collected."""
+
+    def __init__(self, path=None):
+        self.path = path or scratch() + "/log"
+        os.chmod(os.path.dirname(self.path), 0o755)
+        self.messages = []
+        self.open()
+
+    def open(self):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.path)
+        os.chmod(self.path, 0o777)
+        self.socket.setblocking(False)
+
+    def close(self):
+        self.socket.close()
+        os.unlink(self.path)
+
+    def collect(self):
+        try:
+            while True:
+                self.messages.append(self.socket.recv(65536).decode("ascii"))
+        except BlockingIOError:
+            return self.messages
+
+    def access(self):
+        return [text for text in self.collect() if " access - " in text]
+
+
+SYSLOG = re.compile(r"<(\d+)>1 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z \S+ lhttpd \d+ (\w+) - (.*)")
+
+
+def syslog_server(collector, *options, **arguments):
+    return Server(CONTENT, "-L", "syslog", "--syslog-socket", collector.path, *options,
+                  quiet=False, **arguments)
+
+
+@test
+def syslog_sends_messages_of_rfc_5424():
+    collector = Collector()
+    with syslog_server(collector) as server:
+        ask(server, 5)
+        wait_for(lambda: len(collector.access()) == 5, 5, "five messages")
+    found = [SYSLOG.fullmatch(text) for text in collector.access()]
+    check(all(found), "not of RFC 5424: %s" % collector.messages)
+    equal({match[1] for match in found}, {str(3 * 8 + 6)}, "priorities")
+    for count, match in enumerate(found):
+        check('"GET /a.txt?%d HTTP/1.1" 200 6' % count in match[3], "message: " + match[3])
+
+
+@test
+def syslog_has_a_facility():
+    collector = Collector()
+    with syslog_server(collector, "--syslog-facility", "local3") as server:
+        ask(server, 1)
+        wait_for(lambda: len(collector.access()) == 1, 5, "a message")
+    equal(SYSLOG.fullmatch(collector.access()[0])[1], str(19 * 8 + 6), "priority")
+
+
+@test(limit=60)
+def syslog_lines_and_lost_lines_equal_requests():
+    """The reader is slow: nothing blocks, and what was lost is told."""
+    collector = Collector()
+    total = 20000
+    with syslog_server(collector) as server:
+        ask(server, total)
+        wait_for(lambda: collector.collect() and re.search("lines? w[a-z]+ lost", server.errors()),
+                 15, "what was lost", 0.05)
+        wait_for(lambda: collector.collect() and
+                 any("lost" in text for text in collector.messages), 15, "it in the log", 0.05)
+    lost = sum(int(count) for count in re.findall(r": (\d+) lines? w[a-z]+ lost",
+                                                  server_errors(server, collector)))
+    equal(len(collector.access()) + lost, total, "messages and lost ones")
+
+
+def server_errors(server, collector):
+    return "\n".join(text for text in collector.collect() if " message - " in text)
+
+
+@test(limit=60)
+def syslog_reconnects():
+    collector = Collector()
+    # In a chroot the path would be out of reach.
+    with syslog_server(collector, as_user=True) as server:
+        ask(server, 3)
+        wait_for(lambda: len(collector.access()) == 3, 5, "three messages")
+        collector.close()
+        ask(server, 3, 3)
+        wait_for(lambda: "access log log_syslog" in server.errors(), 5, "a report")
+        collector.open()
+        ask(server, 3, 6)
+        wait_for(lambda: len(collector.access()) == 9, 8, "what waited, in the new socket")
+    numbers = [int(re.search(r"\?(\d+) ", text)[1]) for text in collector.access()]
+    equal(numbers, list(range(9)), "requests")
+
+
+@test
+def syslog_without_a_socket_is_explained():
+    status, _, errors = run("-R", tree(CONTENT), "-p", "0", "-n", "1", "-L", "syslog",
+                            "--syslog-socket", scratch() + "/nothing")
+    equal(status, 1, "exit status")
+    check("--syslog-socket" in errors, "message: " + errors)
+
+
+if __name__ == "__main__":
+    main()
