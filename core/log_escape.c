@@ -32,14 +32,31 @@ static size_t copy_plain(char *out, size_t room, const char *data, size_t length
 {
 	size_t most = length < room ? length : room;
 	size_t at = 0;
+	uint64_t word;
 
 	for (; at + 8 <= most; at += 8) {
-		uint64_t word;
-
 		memcpy(&word, data + at, 8);
 		if (suspect(word, blank) != 0)
 			break;
 		memcpy(out + at, &word, 8);
+	}
+	/* What is left is looked at together with bytes before it that were good. */
+	if (at + 8 > most && most >= 8) {
+		memcpy(&word, data + most - 8, 8);
+		if (suspect(word, blank) == 0) {
+			memcpy(out + most - 8, &word, 8);
+			return most;
+		}
+	} else if (most >= 4 && most < 8) {
+		uint32_t first, last;
+
+		memcpy(&first, data, 4);
+		memcpy(&last, data + most - 4, 4);
+		if (suspect((uint64_t)first << 32 | last, blank) == 0) {
+			memcpy(out, &first, 4);
+			memcpy(out + most - 4, &last, 4);
+			return most;
+		}
 	}
 	for (; at < most && plain((unsigned char)data[at], blank); at++)
 		out[at] = data[at];

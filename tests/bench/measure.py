@@ -16,6 +16,7 @@ import signal
 import socket
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -24,6 +25,16 @@ from servers import Setup
 from workloads import BIG, ZIPF_FILES, zipf_path
 
 READY_SECONDS = 5.0
+# Another writer on the log's disk: 256 MiB again and again, each time until it is on the disk.
+NOISE = """
+import os, sys
+block = bytes(1 << 20)
+while True:
+    with open(sys.argv[1], "wb", buffering=0) as file:
+        for _ in range(256):
+            file.write(block)
+        os.fsync(file.fileno())
+"""
 STOP_SECONDS = 3.0
 WARM_SECONDS = 0.15
 STARTS = 20
@@ -203,8 +214,8 @@ class Bench:
         limit = int(resource.getrlimit(resource.RLIMIT_NOFILE)[0] * 0.95)
         wanted = max(FEWEST_CONNECTIONS, workload.connections + SPARE_CONNECTIONS)
         return Setup(root=self.root, folder=folder, port=free_port(), log=workload.log,
-                     latency=workload.kind == "fair", connections=min(limit, wanted),
-                     floor=arguments)
+                     provider=workload.provider, latency=workload.kind == "fair",
+                     connections=min(limit, wanted), floor=arguments)
 
     @contextlib.contextmanager
     def running(self, name, workload):
@@ -215,10 +226,17 @@ class Bench:
         with open(folder / "stderr", "wb") as errors:
             child = self.spawn(command, self.server_cpu, stdin=subprocess.DEVNULL,
                                stdout=errors, stderr=errors, cwd="/")
+        noise = None
         try:
             self.await_ready(child, setup.port, folder)
+            if workload.busy_disk:
+                noise = self.spawn([sys.executable, "-c", NOISE, str(folder / "noise")],
+                                   self.client_cpu)
+                time.sleep(1.0)
             yield setup.port, process_tree(child.pid)
         finally:
+            if noise:
+                self.stop(noise, signal.SIGKILL)
             self.stop(child)
             if workload.log:
                 self.logged = sum(path.read_bytes().count(b"\n")

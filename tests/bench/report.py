@@ -6,7 +6,7 @@ import statistics
 from servers import PEERS
 
 SUBJECT = "lhttpd"
-LOG_COST = 1.08
+LOG_COSTS = {"1k-log": 1.08, "1k-mmap": 1.04}
 FLOOR_COST = 1.15
 IDLE_BYTES = 512
 WORKER_KIB = 3 * 1024
@@ -143,10 +143,12 @@ class Targets:
                 self.add(f"{workload}: CPU / floor",
                          ratio(results[SUBJECT], results["floor"], "cpu"), FLOOR_COST, "{:.3f}")
             self.peers(workload, "cpu", "CPU")
-        logged = self.samples.get("1k-log", {}).get(SUBJECT)
         plain = self.samples.get("1k", {}).get(SUBJECT)
-        if logged and plain:
-            self.add("1k-log: CPU / CPU of 1k", ratio(logged, plain, "cpu"), LOG_COST, "{:.3f}")
+        for workload, cost in LOG_COSTS.items():
+            logged = self.samples.get(workload, {}).get(SUBJECT)
+            if logged and plain:
+                self.add(f"{workload}: CPU / CPU of 1k", ratio(logged, plain, "cpu"), cost,
+                         "{:.3f}")
         for workload in ("close", "pipeline", "304", "404", "range", "ranges", "zipf"):
             self.peers(workload, "cpu", "CPU")
         for workload in ("64k", "100m"):

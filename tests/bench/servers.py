@@ -27,6 +27,7 @@ class Setup:
     folder: Path            # this server's own folder: configuration, logs, temporary files
     port: int
     log: bool = False
+    provider: str = ""      # lhttpd's -L
     latency: bool = False   # small answers shall not wait for bulk
     connections: int = 4096
     floor: list = field(default_factory=list)   # arguments of the floor program
@@ -161,6 +162,8 @@ class Servers:
             command += ["-N", str(setup.connections)]
         if setup.log:
             command += ["-o", str(setup.folder / "access.log"), *self.lhttpd_log_args]
+            if setup.provider:
+                command += ["-L", setup.provider]
         else:
             command += ["-q"]
         return command + self.lhttpd_args

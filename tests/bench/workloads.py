@@ -28,6 +28,9 @@ class Workload:
     floor_status: str = "200 OK"
     close: bool = False
     log: bool = False
+    provider: str = ""        # lhttpd's log provider, "" its default
+    busy_disk: bool = False   # another process writes to the log's disk as fast as it can
+    servers: tuple = ()       # only these; empty: all
     bulk: bool = False        # rate in GiB/s and CPU in ms a GiB, not a request
     once: bool = False        # measured in the first round only
     conditional: bool = False # the header is If-None-Match with the server's own ETag
@@ -36,6 +39,18 @@ class Workload:
 WORKLOADS = (
     Workload("1k", "1 KiB file, keep-alive", "wrk"),
     Workload("1k-log", "1 KiB file, keep-alive, access log on", "wrk", log=True, floor_body=-1),
+    Workload("1k-mmap", "1 KiB file, keep-alive, access log by mmap", "wrk", log=True,
+             provider="mmap", floor_body=-1, servers=("lhttpd",)),
+    Workload("1k-aio", "1 KiB file, keep-alive, access log by aio", "wrk", log=True,
+             provider="aio", floor_body=-1, servers=("lhttpd",)),
+    Workload("disk", "1 KiB file, no access log, while the disk is saturated", "wrk",
+             busy_disk=True, floor_body=-1, servers=("lhttpd",)),
+    Workload("disk-log", "1 KiB file, access log, while the disk is saturated", "wrk", log=True,
+             busy_disk=True, floor_body=-1, servers=("lhttpd", "nginx")),
+    Workload("disk-mmap", "the same, access log by mmap", "wrk", log=True, provider="mmap",
+             busy_disk=True, floor_body=-1, servers=("lhttpd",)),
+    Workload("disk-aio", "the same, access log by aio", "wrk", log=True, provider="aio",
+             busy_disk=True, floor_body=-1, servers=("lhttpd",)),
     Workload("4k", "4 KiB file, keep-alive", "wrk", path="/4k.html", floor_body=4 * KIB),
     Workload("64k", "64 KiB file, keep-alive", "load", path=MIDDLE, bulk=True),
     Workload("100m", "100 MiB file, 16 connections", "load", path=BIG, connections=16,
