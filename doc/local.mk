@@ -2,6 +2,7 @@
 # Manual pages and documents.
 dist_man_MANS = \
 	man/lhttpd.8 \
+	man/lophttpd-log.3 \
 	man/lophttpd-module.3
 dist_doc_DATA = \
 	README.md \
