@@ -52,6 +52,7 @@ unit_tests = \
 	tests/unit/test_log_file \
 	tests/unit/test_log_format \
 	tests/unit/test_log_open \
+	tests/unit/test_log_window \
 	tests/unit/test_mime \
 	tests/unit/test_module \
 	tests/unit/test_options \
@@ -145,6 +146,9 @@ tests_unit_test_upload_SOURCES = \
 	modules/upload/multipart.c \
 	modules/upload/names.c
 tests_unit_test_upload_LDADD = $(LDADD) $(CRYPTO_LIBS)
+# Parts of modules; flags of its own give it an object of its own.
+tests_unit_test_log_window_SOURCES = tests/unit/test_log_window.c modules/log_window.c
+tests_unit_test_log_window_CFLAGS = $(AM_CFLAGS)
 
 # Linked with all of the core, for modules that they load.
 WHOLE_CORE = $(libcore_a_OBJECTS) $(CHECK_LIBS) $(LTDL_LIBS)

@@ -343,6 +343,16 @@ def a_log_inside_the_root_is_refused():
     check("access.log" in errors and errors.count("\n") == 1, "message: " + errors)
 
 
+@test
+def a_log_inside_the_root_can_be_forced():
+    root = tree(dict(CONTENT, logs=None))
+    if AM_ROOT:
+        os.chown(root + "/logs", run_uid(), -1)
+    with Server(root, "-o", root + "/logs/access.log", "--log-in-root", quiet=False) as server:
+        server.get("/a.txt?forced")
+        wait_for(lambda: b"?forced" in raw(root + "/logs/access.log"), 5, "the line")
+
+
 @test(limit=45)
 def a_full_disk_is_reported_once_and_survived():
     need_root()

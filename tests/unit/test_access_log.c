@@ -243,6 +243,24 @@ START_TEST(a_flush_that_leaves_something_is_no_failure_but_comes_again)
 }
 END_TEST
 
+/* One that always has something on its way to a disk. */
+START_TEST(a_busy_provider_that_takes_lines_again_has_recovered)
+{
+	open_log();
+	provided.flush_result = 1;
+	provided.write_result = -EAGAIN;
+	access_log_write(&log_, &record);
+	access_log_flush(&log_);
+	access_log_flush(&log_); /* nothing was lost, but nothing was taken either */
+	ck_assert_uint_eq(log_.reported, 0);
+	provided.write_result = 0;
+	access_log_write(&log_, &record);
+	access_log_flush(&log_);
+	ck_assert_uint_eq(log_.reported, 1);
+	ck_assert(!log_.failing);
+}
+END_TEST
+
 START_TEST(lines_lost_after_they_were_taken_are_counted)
 {
 	open_log();
@@ -385,6 +403,7 @@ int main(void)
 	tcase_add_checked_fixture(test, setup, teardown);
 	tcase_add_test(test, a_request_becomes_one_escaped_line);
 	tcase_add_test(test, refused_lines_are_counted_and_told_once);
+	tcase_add_test(test, a_busy_provider_that_takes_lines_again_has_recovered);
 	tcase_add_test(test, a_flush_that_leaves_something_is_no_failure_but_comes_again);
 	tcase_add_test(test, lines_lost_after_they_were_taken_are_counted);
 	tcase_add_test(test, what_is_lost_at_the_end_is_told);
