@@ -37,6 +37,7 @@ struct lop_core {
 	struct daemon_line daemon_line;
 	int notify;      /* to the service manager, -1 */
 	bool chrooted;
+	bool sandboxed;  /* this process can do only what its modules declared */
 	bool foreground; /* messages also go to standard error */
 };
 

@@ -142,7 +142,7 @@ static int restrict_self(struct lop_core *core, const struct abi *abi, bool alon
 {
 	uint64_t needs = modules_needs(&core->modules), rights = FS_READ_FILE, known;
 	struct ruleset set = { .fs = abi->fs };
-	bool inherited = alone && !core->chrooted;
+	bool inherited = alone && !core->chrooted && modules_sandbox(&core->modules) == NULL;
 	int rules, result;
 
 	if (inherited) {

@@ -4,8 +4,8 @@
  * its modules did not declare to need. A third wall where the kernel has it (Linux 5.13 and newer);
  * nothing fails where it has not.
  *
- * A process without a master, and not in a chroot, must be able to start a new binary on USR2,
- * which inherits the restrictions: there only writing is restricted.
+ * A process without a master, and neither in a chroot nor in a sandbox, must be able to start a new
+ * binary on USR2, which inherits the restrictions: there only writing is restricted.
  */
 #ifndef LANDLOCK_H
 #define LANDLOCK_H

@@ -110,6 +110,8 @@ libcore_a_SOURCES = \
 	core/root.c \
 	core/root.h \
 	core/root_walk.c \
+	core/sandbox.c \
+	core/sandbox.h \
 	core/sched.c \
 	core/sched.h \
 	core/serve.c \

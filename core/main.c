@@ -18,6 +18,7 @@
 #include "master.h"
 #include "options.h"
 #include "os.h"
+#include "sandbox.h"
 #include "serve.h"
 #include "static.h"
 #include "systemd.h"
@@ -66,6 +67,22 @@ static enum status list_hooks(struct lop_core *core)
 	return STATUS_STOPPED;
 }
 
+static enum status show_sandbox(struct lop_core *core)
+{
+	int result = sandbox_show(core);
+
+	if (result == 0)
+		return STATUS_STOPPED;
+	if (result == -ENOENT)
+		lop_core_message(core, LOP_LOG_ERROR,
+		                 "--sandbox-show: no module with a sandbox is loaded; leave out "
+		                 "--no-sandbox, or install one in %s",
+		                 modules_folder());
+	else
+		lop_core_message(core, LOP_LOG_ERROR, "--sandbox-show: %s", strerror(-result));
+	return STATUS_FAILED;
+}
+
 /* What is printed instead of serving. */
 static enum status print_what_was_asked(struct lop_core *core)
 {
@@ -81,6 +98,8 @@ static enum status print_what_was_asked(struct lop_core *core)
 		modules_print(core);
 	else if (settings->list_hooks)
 		status = list_hooks(core);
+	else if (settings->sandbox_show)
+		status = show_sandbox(core);
 	else
 		return GO_ON;
 	if (fflush(stdout) == 0)

@@ -17,9 +17,6 @@
 #include "module_abi.h"
 #include "module_file.h"
 
-/* The core itself opens and reads files below a root. */
-#define CORE_NEEDS LOP_NEEDS_READ_FILES
-
 /* Loading */
 
 static const struct loaded_module *find_name(const struct modules *modules, const char *name)
@@ -38,14 +35,6 @@ static const struct loaded_module *find_path(const struct modules *modules, cons
 	return NULL;
 }
 
-static const struct loaded_module *find_sandbox(const struct modules *modules)
-{
-	for (size_t i = 0; i < modules->count; i++)
-		if (modules->items[i].module->sandbox != NULL)
-			return &modules->items[i];
-	return NULL;
-}
-
 /* What there can be only one of must not come twice: which of them counts would be a guess. */
 static int refuse_rival(const struct modules *modules, const struct lop_module *module,
                         const char *path, char *error, size_t error_size)
@@ -58,7 +47,7 @@ static int refuse_rival(const struct modules *modules, const struct lop_module *
 		what = "a log provider too";
 	}
 	if (rival == NULL && module->sandbox != NULL) {
-		rival = find_sandbox(modules);
+		rival = modules_sandbox(modules);
 		what = "a sandbox too";
 	}
 	if (rival == NULL && module->transport != NULL) {
@@ -250,7 +239,7 @@ void modules_fini(struct lop_core *core)
 
 uint64_t modules_needs(const struct modules *modules)
 {
-	uint64_t needs = CORE_NEEDS;
+	uint64_t needs = MODULES_CORE_NEEDS;
 
 	for (size_t i = 0; i < modules->count; i++)
 		needs |= modules->items[i].module->needs;
@@ -273,5 +262,13 @@ const struct loaded_module *modules_transport(const struct modules *modules, con
 		if (transport != NULL && strcmp(transport->name, name) == 0)
 			return &modules->items[i];
 	}
+	return NULL;
+}
+
+const struct loaded_module *modules_sandbox(const struct modules *modules)
+{
+	for (size_t i = 0; i < modules->count; i++)
+		if (modules->items[i].module->sandbox != NULL)
+			return &modules->items[i];
 	return NULL;
 }

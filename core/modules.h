@@ -47,12 +47,15 @@ int modules_stage(struct lop_core *core, enum lop_stage stage, struct lop_worker
 /* Runs fini in reverse order and frees the list (the objects stay in memory). */
 void modules_fini(struct lop_core *core);
 
+/* The core itself opens and reads files below a root. */
+#define MODULES_CORE_NEEDS LOP_NEEDS_READ_FILES
 /* Union of what the core and the loaded modules need. */
 uint64_t modules_needs(const struct modules *modules);
 
-/* The loaded module that has the log provider, or the transport of that name; NULL if none. There
- * is at most one: loading a second is refused. */
+/* The loaded module that has the log provider, the sandbox, or the transport of that name; NULL if
+ * none. There is at most one: loading a second is refused. */
 const struct loaded_module *modules_log(const struct modules *modules);
+const struct loaded_module *modules_sandbox(const struct modules *modules);
 const struct loaded_module *modules_transport(const struct modules *modules, const char *name);
 
 /* --list-modules: on standard output, the loaded ones and those in the module folder, with

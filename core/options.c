@@ -34,6 +34,8 @@ static const struct shorthand shorthands[] = {
 /* -L NAME loads log_NAME, by default this one. */
 #define LOG_PREFIX "log_"
 #define LOG_DEFAULT "log_file"
+/* Loaded where it is installed, unless --no-sandbox. */
+#define SANDBOX_DEFAULT "sandbox"
 
 struct reading {
 	struct lop_core *core;
@@ -398,6 +400,16 @@ static int load_log(struct reading *reading)
 	return nothing_logged(&core->settings) ? 0 : result;
 }
 
+static int load_sandbox(struct reading *reading)
+{
+	struct lop_core *core = reading->core;
+
+	if (core->settings.no_sandbox || modules_sandbox(&core->modules) != NULL ||
+	    !modules_installed(SANDBOX_DEFAULT))
+		return 0;
+	return modules_load(core, SANDBOX_DEFAULT, reading->error, reading->error_size);
+}
+
 static int load_modules(struct reading *reading)
 {
 	const struct string_list *names = &reading->core->settings.modules;
@@ -411,7 +423,9 @@ static int load_modules(struct reading *reading)
 
 		result = load_for(reading, option, reading->letters[i]->module);
 	}
-	return result < 0 ? result : load_log(reading);
+	if (result == 0)
+		result = load_log(reading);
+	return result < 0 ? result : load_sandbox(reading);
 }
 
 int options_read(struct lop_core *core, int argc, char **argv, char *error, size_t error_size)

@@ -67,6 +67,10 @@ static const struct option modules[] = {
 	  .help = "print the modules that are loaded and installed, and exit" },
 	{ .name = "list-hooks", .kind = OPTION_FLAG, FIELD(list_hooks), .typed_only = true,
 	  .help = "print who takes part in a request, in order, and exit" },
+	{ .name = "no-sandbox", .kind = OPTION_FLAG, FIELD(no_sandbox),
+	  .help = "do not load the module sandbox, which is loaded where it is installed" },
+	{ .name = "sandbox-show", .kind = OPTION_FLAG, FIELD(sandbox_show), .typed_only = true,
+	  .help = "print what the sandbox leaves open and which module asked for it, and exit" },
 	{ .name = NULL },
 };
 

@@ -8,37 +8,13 @@
 #include <unistd.h>
 
 #include <lophttpd/message.h>
-#include <lophttpd/sandbox.h>
 
 #include "core.h"
 #include "landlock.h"
+#include "sandbox.h"
 #include "signals.h"
 #include "systemd.h"
 #include "worker.h"
-
-static int enter_sandbox(struct lop_core *core)
-{
-	const struct lop_sandbox_enter how = {
-		.size = sizeof(how),
-		.chrooted = core->chrooted,
-		.needs = modules_needs(&core->modules),
-		.roots = &core->root->descriptor,
-		.root_count = 1,
-	};
-
-	for (size_t i = 0; i < core->modules.count; i++) {
-		const struct loaded_module *loaded = &core->modules.items[i];
-		const struct lop_sandbox *sandbox = loaded->module->sandbox;
-		int result = sandbox == NULL ? 0 : sandbox->enter(loaded->state, &how);
-
-		if (result < 0) {
-			lop_core_message(core, LOP_LOG_ERROR, "the sandbox '%s' does not close: %s",
-			                 sandbox->name, strerror(-result));
-			return result;
-		}
-	}
-	return 0;
-}
 
 /* The way from root to a process that may do only what its modules declared. */
 static int close_doors(struct lop_core *core, bool alone)
@@ -50,7 +26,7 @@ static int close_doors(struct lop_core *core, bool alone)
 	if (result == 0)
 		result = landlock_enter(core, alone);
 	if (result == 0)
-		result = enter_sandbox(core);
+		result = sandbox_enter(core, alone);
 	return result;
 }
 

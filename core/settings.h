@@ -35,6 +35,8 @@ struct settings {
 	bool test;          /* -t */
 	bool list_modules;
 	bool list_hooks;
+	bool no_sandbox;
+	bool sandbox_show;
 	bool help;
 	bool version;
 

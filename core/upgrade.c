@@ -193,6 +193,13 @@ static bool possible(struct lop_core *core)
 			core->root->path);
 		return false;
 	}
+	if (core->sandboxed) {
+		lop_core_message(
+			core, LOP_LOG_ERROR,
+			"cannot start a new binary from within the sandbox; restart the server, or "
+			"run it with a master (-n 2, or without -n) or with --no-sandbox");
+		return false;
+	}
 	if (access(upgrade->program, X_OK) < 0) {
 		lop_core_message(core, LOP_LOG_ERROR,
 		                 "cannot start the new binary %s: %s; going on with the old one",

@@ -3,16 +3,18 @@ dnl What configure says at its end. The modules are read from modules/local.mk, 
 dnl added there appears here by itself, under the library whose conditional surrounds it.
 
 dnl LOP_MODULE_LIST: sets lop_module_list to words of the form NAME:LIBRARY:INSTALLED, where
-dnl LIBRARY is empty for a module that needs none.
+dnl LIBRARY is empty for a module that needs none. INSTALLED is yes, no, or "plain" for one that
+dnl stands under `if !INSTRUMENTED' as well.
 AC_DEFUN([LOP_MODULE_LIST], [
 lop_module_list=`$AWK '
 	/^if HAVE_/ { library = tolower(substr($[]2, 6)) }
-	/^endif/ { library = "" }
+	/^if !INSTRUMENTED/ { plain = 1 }
+	/^endif/ { library = ""; plain = 0 }
 	/^[[a-z]]*_LTLIBRARIES \+= / {
 		name = $[]3
 		sub(/^.*\//, "", name)
 		sub(/\.la$/, "", name)
-		print name ":" library ":" ($[]1 ~ /^module_/ ? "yes" : "no")
+		print name ":" library ":" ($[]1 !~ /^module_/ ? "no" : plain ? "plain" : "yes")
 	}' "$srcdir/modules/local.mk"`
 ])
 
@@ -30,6 +32,8 @@ for lop_entry in $lop_module_list; do
 	lop_library=${lop_library%:*}
 	lop_state=built
 	AS_IF([test "$lop_installed" = no], [lop_state="built, not installed"])
+	AS_IF([test "$lop_installed" = plain && test "$lop_instrumented" = yes],
+		[lop_state="left out: sanitizers and coverage make calls that it forbids"])
 	AS_IF([test -n "$lop_library"], [
 		AS_VAR_COPY([lop_have], [have_$lop_library])
 		AS_VAR_COPY([lop_words], [found_$lop_library])

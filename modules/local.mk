@@ -81,6 +81,22 @@ modules_upload_la_SOURCES = \
 modules_upload_la_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS) -pthread
 modules_upload_la_LIBADD = $(CRYPTO_LIBS)
 modules_upload_la_LDFLAGS = $(AM_LDFLAGS) -pthread
+# Sanitizers and coverage make calls of their own, which the sandbox would end the process for.
+if HAVE_LIBSECCOMP
+if !INSTRUMENTED
+module_LTLIBRARIES += modules/sandbox.la
+endif
+endif
+modules_sandbox_la_SOURCES = \
+	modules/sandbox/filter.c \
+	modules/sandbox/filter.h \
+	modules/sandbox/rules.c \
+	modules/sandbox/rules.h \
+	modules/sandbox/sandbox.c \
+	modules/sandbox/show.c \
+	modules/sandbox/show.h
+modules_sandbox_la_CPPFLAGS = $(AM_CPPFLAGS) $(LIBSECCOMP_CFLAGS)
+modules_sandbox_la_LIBADD = $(LIBSECCOMP_LIBS)
 
 # Built so that it never rots, not installed. Without -rpath libtool would make no shared object.
 noinst_LTLIBRARIES += modules/skeleton.la

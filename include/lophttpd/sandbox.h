@@ -16,6 +16,16 @@ struct lop_sandbox_enter {
 	uint64_t needs;       /* union of LOP_NEEDS_… of the core and the loaded modules */
 	const int *roots;     /* descriptors of the folders that are served */
 	int root_count;
+	int alone;            /* there is no master: this process opens its log again on HUP, removes
+	                       * its pid file and sockets, and starts no other program */
+	int log_folder;       /* descriptor of the folder that the log is opened in, or -1 */
+};
+
+/* Who asked for what. The first is the core itself. */
+struct lop_sandbox_party {
+	uint32_t size;
+	const char *name;
+	uint64_t needs;
 };
 
 struct lop_sandbox {
@@ -24,6 +34,10 @@ struct lop_sandbox {
 	/* Called once in each worker, after UNPRIVILEGED of every module. A negative errno ends the
 	 * worker: it never runs with the door open. */
 	int (*enter)(void *module, const struct lop_sandbox_enter *how);
+	/* Prints on standard output what would be allowed, and which party asked for it. Descriptors
+	 * in `how` are not set. May be NULL. Returns 0 or a negative errno. */
+	int (*show)(void *module, const struct lop_sandbox_enter *how,
+	            const struct lop_sandbox_party *parties, int party_count);
 };
 
 LOP_END_DECLS

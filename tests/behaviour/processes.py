@@ -93,6 +93,12 @@ def program(pid):
         skip("only root may look at the program of the server")
 
 
+def has_sandbox():
+    """Whether the module sandbox is there: then every server of the tests has it on."""
+    folder = os.environ.get("LOPHTTPD_MODULE_PATH")
+    return bool(folder) and os.path.exists(folder + "/sandbox.so")
+
+
 def accepted(port):
     """How many accepted IPv4 connections to this port are held open by some process."""
     count = 0

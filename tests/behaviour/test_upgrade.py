@@ -29,7 +29,9 @@ def upgrade(server):
 
 
 def serving(workers, as_user=False):
-    return Server(CONTENT, "--drain-timeout", "%.1f" % seconds(10), workers=workers,
+    """One process alone can start another program only without a sandbox."""
+    free = ["--no-sandbox"] if workers == 1 else []
+    return Server(CONTENT, "--drain-timeout", "%.1f" % seconds(10), *free, workers=workers,
                   as_user=as_user, upgrades=True)
 
 
@@ -64,6 +66,19 @@ def one_process_in_a_chroot_says_why_it_cannot_and_goes_on():
             connection.get("/a.txt")
             server.send_signal(signal.SIGUSR2)
             wait_for(lambda: "chroot" in server.errors(), 3, "a message")
+            equal(connection.get("/a.txt").body, SMALL, "body on the old connection")
+        equal(server.get("/a.txt").body, SMALL, "body on a new connection")
+
+
+@test
+def one_process_in_the_sandbox_says_why_it_cannot_and_goes_on():
+    if not processes.has_sandbox():
+        skip("there is no module sandbox")
+    with Server(CONTENT, as_user=True) as server:
+        with server.connect() as connection:
+            connection.get("/a.txt")
+            server.send_signal(signal.SIGUSR2)
+            wait_for(lambda: "from within the sandbox" in server.errors(), 3, "a message")
             equal(connection.get("/a.txt").body, SMALL, "body on the old connection")
         equal(server.get("/a.txt").body, SMALL, "body on a new connection")
 

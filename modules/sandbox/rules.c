@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
+#include "rules.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+/* Arguments are ints: the upper half of the register says nothing. */
+#define ALL 0xffffffffu
+/* Of O_TMPFILE only the bit that O_DIRECTORY has not. */
+#define MAKES (O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
+#define SOCKET_TYPE (~(uint32_t)(SOCK_NONBLOCK | SOCK_CLOEXEC))
+
+/* What makes of clone(2) a thread, and what would make more of it. */
+#define THREAD (CLONE_THREAD | CLONE_VM | CLONE_SIGHAND)
+#define NO_THREAD (CLONE_VFORK | CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID)
+#ifdef __s390__
+#define CLONE_FLAGS 1
+#else
+#define CLONE_FLAGS 0
+#endif
+
+#define ANY(name) { .call = (name) }
+#define ONLY(name, words, ...) { .call = (name), .only = (words), .checks = { __VA_ARGS__ } }
+#define REFUSE(name, words, error, ...)                                                            \
+	{ .call = (name), .only = (words), .refuse = (error), .checks = { __VA_ARGS__ } }
+#define END { .call = NULL }
+
+#define BITS(argument_, mask_, value_)                                                             \
+	{ .kind = CHECK_BITS, .argument = (argument_), .mask = (uint32_t)(mask_),                  \
+	  .value = (uint32_t)(value_) }
+#define IS_NULL(argument_)                                                                         \
+	{ .kind = CHECK_BITS, .argument = (argument_), .mask = UINT64_MAX, .value = 0 }
+#define IS(argument_, value_) BITS(argument_, ALL, value_)
+#define OWN_PID(argument_) { .kind = CHECK_OWN_PID, .argument = (argument_), .mask = ALL }
+#define LOG_FOLDER(argument_) { .kind = CHECK_LOG_FOLDER, .argument = (argument_), .mask = ALL }
+
+/* What a connection costs. No argument is looked at: the kernel then remembers the answer for the
+ * call and does not run the filter for it. */
+static const struct rule serving[] = {
+	ANY("recvfrom"),
+	ANY("recv"),
+	ANY("sendto"),
+	ANY("send"),
+	ANY("epoll_wait"),
+	ANY("epoll_pwait"),
+	ANY("sendfile"),
+	ANY("sendfile64"),
+	ANY("sendmsg"),
+	ANY("recvmsg"),
+	ANY("read"),
+	ANY("readv"),
+	ANY("write"),
+	ANY("writev"),
+	ANY("accept4"),
+	ANY("epoll_ctl"),
+	ANY("close"),
+	ANY("shutdown"),
+	ANY("getsockname"),
+	ONLY("setsockopt", "TCP options", IS(1, IPPROTO_TCP)),
+	ONLY("setsockopt", "SO_LINGER", IS(1, SOL_SOCKET), IS(2, SO_LINGER)),
+	ONLY("ioctl", "SIOCOUTQ", IS(1, SIOCOUTQ)),
+	END,
+};
+
+static const struct rule process[] = {
+	ANY("brk"),
+	ONLY("mmap", "private, not executable", BITS(2, PROT_EXEC, 0), BITS(3, MAP_SHARED, 0)),
+	ONLY("mmap2", "private, not executable", BITS(2, PROT_EXEC, 0), BITS(3, MAP_SHARED, 0)),
+	ANY("munmap"),
+	ANY("mremap"),
+	ANY("madvise"),
+	ONLY("mprotect", "not executable", BITS(2, PROT_EXEC, 0)),
+	/* The clocks, where the vDSO has none. */
+	ANY("clock_gettime"),
+	ANY("clock_gettime64"),
+	ANY("gettimeofday"),
+	ANY("time"),
+	ANY("getrandom"),
+	ONLY("prlimit64", "to look at its own", IS(0, 0), IS_NULL(2)),
+	ANY("getrlimit"),
+	ANY("ugetrlimit"),
+	ANY("getpid"),
+	ANY("epoll_create1"),
+	ANY("poll"),
+	ANY("ppoll"),
+	ANY("ppoll_time64"),
+	ONLY("fcntl", "F_DUPFD_CLOEXEC", IS(1, F_DUPFD_CLOEXEC)),
+	ONLY("fcntl", "F_GETFD", IS(1, F_GETFD)),
+	ONLY("fcntl", "F_SETFD", IS(1, F_SETFD)),
+	ONLY("fcntl", "F_GETFL", IS(1, F_GETFL)),
+	ONLY("fcntl", "F_SETFL", IS(1, F_SETFL)),
+	ONLY("fcntl64", "F_DUPFD_CLOEXEC", IS(1, F_DUPFD_CLOEXEC)),
+	ONLY("fcntl64", "F_GETFD", IS(1, F_GETFD)),
+	ONLY("fcntl64", "F_SETFD", IS(1, F_SETFD)),
+	ONLY("fcntl64", "F_GETFL", IS(1, F_GETFL)),
+	ONLY("fcntl64", "F_SETFL", IS(1, F_SETFL)),
+	/* Into the background: the standard descriptors become /dev/null. */
+	ANY("dup2"),
+	ANY("dup3"),
+	/* Signals, the process's own end, and abort(). */
+	ANY("rt_sigreturn"),
+	ANY("sigreturn"),
+	ANY("restart_syscall"),
+	ANY("rt_sigprocmask"),
+	ANY("gettid"),
+	ONLY("tgkill", "SIGABRT to itself", OWN_PID(0), IS(2, SIGABRT)),
+	ANY("exit"),
+	ANY("exit_group"),
+	END,
+};
+
+/* Where a file lies is Landlock's and the root descriptor's business; whether it is only read, both
+ * this filter's and Landlock's. The flags of openat2 lie in memory, out of a filter's sight. */
+static const struct rule read_files[] = {
+	ANY("openat2"),
+	ONLY("openat", "to read", BITS(2, O_ACCMODE | MAKES, O_RDONLY)),
+	ANY("newfstatat"),
+	ANY("fstatat64"),
+	ANY("statx"),
+	ANY("fstat"),
+	ANY("fstat64"),
+	ANY("pread64"),
+	ANY("readlinkat"),
+	ANY("fstatfs"),
+	ANY("fstatfs64"),
+	ANY("lseek"),
+	ANY("_llseek"),
+	ONLY("ioctl", "BLKGETSIZE64", IS(1, BLKGETSIZE64)),
+	END,
+};
+
+static const struct rule write_files[] = {
+	ONLY("openat", "to write", BITS(2, O_PATH, 0)),
+	ANY("pwrite64"),
+	ANY("pwritev"),
+	ANY("ftruncate"),
+	ANY("ftruncate64"),
+	ANY("fallocate"),
+	ANY("copy_file_range"),
+	ANY("fsync"),
+	ANY("fdatasync"),
+	ANY("mkdirat"),
+	ANY("unlinkat"),
+	ANY("renameat"),
+	ANY("renameat2"),
+	ANY("linkat"),
+	ANY("symlinkat"),
+	ANY("utimensat"),
+	ANY("fchmod"),
+	ANY("flock"),
+	END,
+};
+
+static const struct rule list_dirs[] = {
+	ANY("getdents64"),
+	END,
+};
+
+static const struct rule connecting[] = {
+	ONLY("socket", "AF_INET, stream", IS(0, AF_INET), BITS(1, SOCKET_TYPE, SOCK_STREAM)),
+	ONLY("socket", "AF_INET, datagram", IS(0, AF_INET), BITS(1, SOCKET_TYPE, SOCK_DGRAM)),
+	ONLY("socket", "AF_INET6, stream", IS(0, AF_INET6), BITS(1, SOCKET_TYPE, SOCK_STREAM)),
+	ONLY("socket", "AF_INET6, datagram", IS(0, AF_INET6), BITS(1, SOCKET_TYPE, SOCK_DGRAM)),
+	ONLY("socket", "AF_UNIX, stream", IS(0, AF_UNIX), BITS(1, SOCKET_TYPE, SOCK_STREAM)),
+	ONLY("socket", "AF_UNIX, datagram", IS(0, AF_UNIX), BITS(1, SOCKET_TYPE, SOCK_DGRAM)),
+	ANY("connect"),
+	ANY("getpeername"),
+	ONLY("getsockopt", "SO_ERROR", IS(1, SOL_SOCKET), IS(2, SO_ERROR)),
+	END,
+};
+
+/* In the background syslog(3) comes back with a new socket when the system's log was restarted. It
+ * has to do without, as in a chroot, but must not die of it. */
+static const struct rule not_connecting[] = {
+	REFUSE("socket", "AF_UNIX, datagram", EACCES, IS(0, AF_UNIX),
+	       BITS(1, SOCKET_TYPE, SOCK_DGRAM)),
+	END,
+};
+
+static const struct rule map_shared[] = {
+	ONLY("mmap", "shared, not executable", BITS(2, PROT_EXEC, 0), BITS(3, MAP_SHARED, MAP_SHARED)),
+	ONLY("mmap2", "shared, not executable", BITS(2, PROT_EXEC, 0),
+	     BITS(3, MAP_SHARED, MAP_SHARED)),
+	ANY("msync"),
+	ANY("fallocate"),
+	END,
+};
+
+/* A thread, never a process; clone3 keeps its flags in memory, and libc goes on with clone. */
+static const struct rule threads[] = {
+	ONLY("clone", "a thread of this process",
+	     BITS(CLONE_FLAGS, THREAD | NO_THREAD, THREAD)),
+	REFUSE("clone3", "always", ENOSYS),
+	ANY("futex"),
+	ANY("futex_time64"),
+	ANY("set_robust_list"),
+	ANY("rseq"),
+	ANY("sched_getaffinity"),
+	ANY("rt_sigaction"),
+	END,
+};
+
+static const struct rule aio[] = {
+	ANY("pwrite64"),
+	ANY("fsync"),
+	ANY("fdatasync"),
+	END,
+};
+
+static const struct rule log_write[] = {
+	ANY("lseek"),
+	ANY("_llseek"),
+	ANY("fstat"),
+	ANY("fstat64"),
+	ANY("ftruncate"),
+	ANY("ftruncate64"),
+	END,
+};
+
+static const struct rule clocks[] = {
+	ANY("timerfd_create"),
+	ANY("timerfd_settime"),
+	ANY("timerfd_settime64"),
+	ANY("clock_nanosleep"),
+	ANY("clock_nanosleep_time64"),
+	ANY("nanosleep"),
+	END,
+};
+
+/* What a master would do. Landlock says where: in the folders of the log, of the pid file and of
+ * the sockets. */
+static const struct rule alone[] = {
+	ONLY("openat", "the log, to append", LOG_FOLDER(0),
+	     BITS(2, O_APPEND | O_TRUNC, O_APPEND)),
+	ANY("geteuid"),
+	ANY("geteuid32"),
+	ANY("getppid"),
+	ANY("unlink"),
+	ANY("unlinkat"),
+	ANY("stat"),
+	ANY("stat64"),
+	ANY("ftruncate"),
+	ANY("ftruncate64"),
+	ANY("chdir"),
+	ONLY("kill", "SIGQUIT", IS(1, SIGQUIT)),
+	END,
+};
+
+const struct group groups[] = {
+	{ .name = "serving", .rules = serving },
+	{ .name = "process", .rules = process },
+	{ .name = "read-files", .needs = LOP_NEEDS_READ_FILES, .rules = read_files },
+	{ .name = "write-files", .needs = LOP_NEEDS_WRITE_FILES, .rules = write_files },
+	{ .name = "list-dirs", .needs = LOP_NEEDS_LIST_DIRS, .rules = list_dirs },
+	{ .name = "connect", .needs = LOP_NEEDS_CONNECT, .rules = connecting },
+	{ .name = "no connect", .needs = LOP_NEEDS_CONNECT, .closed_by_needs = 1,
+	  .rules = not_connecting },
+	{ .name = "map-shared", .needs = LOP_NEEDS_MAP_SHARED, .rules = map_shared },
+	{ .name = "threads", .needs = LOP_NEEDS_THREADS | LOP_NEEDS_AIO, .rules = threads },
+	{ .name = "aio", .needs = LOP_NEEDS_AIO, .rules = aio },
+	{ .name = "log-write", .needs = LOP_NEEDS_LOG_WRITE, .rules = log_write },
+	{ .name = "clock", .needs = LOP_NEEDS_CLOCK, .rules = clocks },
+	{ .name = "one process", .alone = 1, .rules = alone },
+	{ .name = NULL },
+};
+
+int group_open(const struct group *group, uint64_t needs, int is_alone)
+{
+	if (group->closed_by_needs)
+		return (needs & group->needs) == 0;
+	if (group->alone)
+		return is_alone;
+	return group->needs == 0 || (needs & group->needs) != 0;
+}
