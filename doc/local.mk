@@ -7,5 +7,6 @@ dist_man_MANS = \
 dist_doc_DATA = \
 	README.md \
 	doc/architecture.md \
+	doc/security.md \
 	doc/tuning.md \
 	doc/writing-a-module.md

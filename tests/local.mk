@@ -19,6 +19,7 @@ behaviour_tests = \
 	tests/behaviour/test_options.py \
 	tests/behaviour/test_persistence.py \
 	tests/behaviour/test_ranges.py \
+	tests/behaviour/test_sandbox.py \
 	tests/behaviour/test_signals.py \
 	tests/behaviour/test_slow.py \
 	tests/behaviour/test_smuggling.py \
@@ -33,6 +34,7 @@ behaviour_tests = \
 
 # Modules of third parties, built outside the tree.
 module_tests = \
+	tests/module/test_hostile.py \
 	tests/module/test_module.py \
 	tests/module/test_paces.py
 
@@ -222,6 +224,7 @@ bench_files = \
 	tests/bench/wrk.lua
 
 module_files = \
+	tests/module/hostile/hostile.c \
 	tests/module/log_brief/Makefile.am \
 	tests/module/log_brief/configure.ac \
 	tests/module/log_brief/log_brief.c \

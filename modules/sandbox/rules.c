@@ -59,7 +59,6 @@ static const struct rule serving[] = {
 	ANY("sendmsg"),
 	ANY("recvmsg"),
 	ANY("read"),
-	ANY("readv"),
 	ANY("write"),
 	ANY("writev"),
 	ANY("accept4"),

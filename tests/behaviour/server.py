@@ -29,6 +29,7 @@ LHTTPD = os.path.abspath(os.environ.get("LHTTPD") or "lhttpd")
 AM_ROOT = os.geteuid() == 0
 ORDINARY = 65534  # the uid and gid of as_user=True
 LISTENING = re.compile(r"^lhttpd: listening on (\S+)$", re.M)
+BAD_CALL = "was killed by signal %d " % signal.SIGSYS
 SANITIZER = re.compile(r"^.*(?:ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|runtime error:).*$", re.M)
 
 _running = []
@@ -96,15 +97,18 @@ class Server:
 
     It starts with its first use, or with `with`; what lives in a module variable stops after the
     last test. upgrades=True: at the end other processes may have taken over (USR2).
+    killed=True: the sandbox is expected to end workers.
     """
 
     def __init__(self, content, *options, workers=1, as_user=False, quiet=True, listeners=1,
                  port="0", env=None, cwd="/", program=None, pass_root=True, pass_fds=(),
-                 wrapper=(), upgrades=False):
+                 wrapper=(), upgrades=False,
+                 killed=False):
         self.content, self.options, self.workers, self.as_user = content, options, workers, as_user
         self.quiet, self.listeners, self.port = quiet, listeners, port
         self.env, self.cwd, self.program, self.wrapper = env or {}, cwd, program, wrapper
         self.pass_root, self.pass_fds, self.upgrades = pass_root, pass_fds, upgrades
+        self.killed = killed
         self.root = None
         self.process = None
         self.addresses = []
@@ -276,6 +280,7 @@ class Server:
                      "the end of all its processes")
             report = SANITIZER.search(self.errors())
             check(not report, "sanitizer report: %s" % (report and report[0]))
+            check(self.killed or BAD_CALL not in self.errors(), "the sandbox ended a worker")
         except Failure:
             self._last_words()
             raise

@@ -3,10 +3,11 @@
 
 import statistics
 
-from servers import PEERS
+from servers import BARE, PEERS
 
 SUBJECT = "lhttpd"
 LOG_COSTS = {"1k-log": 1.08, "1k-mmap": 1.04}
+SANDBOX_COST = 1.05
 FLOOR_COST = 1.15
 IDLE_BYTES = 512
 WORKER_KIB = 3 * 1024
@@ -143,6 +144,10 @@ class Targets:
                 self.add(f"{workload}: CPU / floor",
                          ratio(results[SUBJECT], results["floor"], "cpu"), FLOOR_COST, "{:.3f}")
             self.peers(workload, "cpu", "CPU")
+        results = self.samples.get("1k", {})
+        if SUBJECT in results and BARE in results:
+            self.add("1k: CPU / CPU without the sandbox",
+                     ratio(results[SUBJECT], results[BARE], "cpu"), SANDBOX_COST, "{:.3f}")
         plain = self.samples.get("1k", {}).get(SUBJECT)
         for workload, cost in LOG_COSTS.items():
             logged = self.samples.get(workload, {}).get(SUBJECT)

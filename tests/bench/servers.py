@@ -14,6 +14,7 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
+BARE = "no-sandbox"      # lhttpd without its sandbox
 PEERS = ("nginx", "lighttpd", "h2o")
 DEBIAN_PACKAGES = ("nginx", "lighttpd", "h2o", "wrk", "strace")
 OPEN_FILES = 11000      # that a file cache may hold: all of the Zipf workload's
@@ -150,10 +151,10 @@ class Servers:
     def __init__(self, programs, lhttpd=None, lhttpd_args="", lhttpd_log_args=""):
         self.lhttpd_args = shlex.split(lhttpd_args)
         self.lhttpd_log_args = shlex.split(lhttpd_log_args)
-        self.binaries = {"lhttpd": lhttpd, "floor": str(programs / "floor")}
+        self.binaries = {"lhttpd": lhttpd, BARE: lhttpd, "floor": str(programs / "floor")}
         self.binaries.update({name: find(name) for name in PEERS})
         self.makers = {"nginx": nginx, "lighttpd": lighttpd, "h2o": h2o, "floor": floor,
-                       "lhttpd": self.lhttpd}
+                       "lhttpd": self.lhttpd, BARE: self.bare}
 
     def lhttpd(self, binary, setup):
         command = [binary, "--defer-accept", "-n", "1", "-R", str(setup.root), "-l", "127.0.0.1",
@@ -168,18 +169,21 @@ class Servers:
             command += ["-q"]
         return command + self.lhttpd_args
 
+    def bare(self, binary, setup):
+        return self.lhttpd(binary, setup) + ["--no-sandbox"]
+
     def missing(self, name):
         """Why this server cannot run, or None."""
         if self.binaries.get(name):
             return None
-        return ("give --lhttpd PATH" if name == "lhttpd"
+        return ("give --lhttpd PATH" if name in ("lhttpd", BARE)
                 else f"no '{name}' in PATH: install it, or run with --install")
 
     def command(self, name, setup):
         return self.makers[name](self.binaries[name], setup)
 
     def version(self, name):
-        flags = {"nginx": "-v", "lighttpd": "-v", "h2o": "-v", "lhttpd": "-V"}
+        flags = {"nginx": "-v", "lighttpd": "-v", "h2o": "-v", "lhttpd": "-V", BARE: "-V"}
         if name not in flags:
             return "constant answer"
         try:

@@ -33,11 +33,12 @@ class Workload:
     servers: tuple = ()       # only these; empty: all
     bulk: bool = False        # rate in GiB/s and CPU in ms a GiB, not a request
     once: bool = False        # measured in the first round only
+    bare: bool = False        # lhttpd without its sandbox takes part too
     conditional: bool = False # the header is If-None-Match with the server's own ETag
 
 
 WORKLOADS = (
-    Workload("1k", "1 KiB file, keep-alive", "wrk"),
+    Workload("1k", "1 KiB file, keep-alive", "wrk", bare=True),
     Workload("1k-log", "1 KiB file, keep-alive, access log on", "wrk", log=True, floor_body=-1),
     Workload("1k-mmap", "1 KiB file, keep-alive, access log by mmap", "wrk", log=True,
              provider="mmap", floor_body=-1, servers=("lhttpd",)),
