@@ -157,6 +157,8 @@ static const struct rule write_files[] = {
 	ANY("symlinkat"),
 	ANY("utimensat"),
 	ANY("fchmod"),
+	ANY("faccessat"),
+	ANY("faccessat2"),
 	ANY("flock"),
 	END,
 };
@@ -176,6 +178,9 @@ static const struct rule connecting[] = {
 	ANY("connect"),
 	ANY("getpeername"),
 	ONLY("getsockopt", "SO_ERROR", IS(1, SOL_SOCKET), IS(2, SO_ERROR)),
+	ONLY("setsockopt", "SO_SNDBUF", IS(1, SOL_SOCKET), IS(2, SO_SNDBUF)),
+	ONLY("setsockopt", "SO_RCVBUF", IS(1, SOL_SOCKET), IS(2, SO_RCVBUF)),
+	ONLY("setsockopt", "SO_KEEPALIVE", IS(1, SOL_SOCKET), IS(2, SO_KEEPALIVE)),
 	END,
 };
 
@@ -193,6 +198,8 @@ static const struct rule map_shared[] = {
 	     BITS(3, MAP_SHARED, MAP_SHARED)),
 	ANY("msync"),
 	ANY("fallocate"),
+	/* A page of a file that became shorter, or that the disk has no room for. */
+	ONLY("rt_sigaction", "SIGBUS", IS(0, SIGBUS)),
 	END,
 };
 
@@ -207,10 +214,16 @@ static const struct rule threads[] = {
 	ANY("rseq"),
 	ANY("sched_getaffinity"),
 	ANY("rt_sigaction"),
+	/* How a thread wakes the loop. */
+	ANY("pipe"),
+	ANY("pipe2"),
+	ANY("eventfd2"),
 	END,
 };
 
 static const struct rule aio[] = {
+	ANY("sched_getparam"),
+	ANY("sched_getscheduler"),
 	ANY("pwrite64"),
 	ANY("fsync"),
 	ANY("fdatasync"),
@@ -218,6 +231,7 @@ static const struct rule aio[] = {
 };
 
 static const struct rule log_write[] = {
+	ANY("flock"),
 	ANY("lseek"),
 	ANY("_llseek"),
 	ANY("fstat"),
