@@ -149,6 +149,8 @@ static const struct rule write_files[] = {
 	ANY("copy_file_range"),
 	ANY("fsync"),
 	ANY("fdatasync"),
+	ANY("sync_file_range"),
+	ANY("sync_file_range2"),
 	ANY("mkdirat"),
 	ANY("unlinkat"),
 	ANY("renameat"),
