@@ -405,7 +405,7 @@ def two_programs_share_a_log_while_one_drains():
     for name in PROVIDERS:
         folder = log_folder(as_user=True)
         files = dict(CONTENT, **{"big.bin": pattern(32 * MIB)})
-        with Server(files, "-L", name, "-o", folder + "/access", quiet=False,
+        with Server(files, "-L", name, "--no-sandbox", "-o", folder + "/access", quiet=False,
                     as_user=True, upgrades=True) as server:
             ask(server, 100)
             with server.connect(receive_buffer=8192) as slow:
