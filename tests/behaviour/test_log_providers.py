@@ -228,8 +228,12 @@ def full_disk(name):
                   ("--log-buffer", "32") if name == "file" else ()
         with Server(CONTENT, "-L", name, "-o", folder + "/access", *options,
                     quiet=False) as server:
+            def full():
+                """A slow disk fills the queue of aio too, which is told apart."""
+                return [line for line in reports(server) if "No space left" in line]
+
             total = 0
-            while len(reports(server)) < 1:
+            while not full():
                 ask(server, 2000, total)
                 total += 2000
                 check(total < 400000, "nothing was reported")
@@ -237,21 +241,20 @@ def full_disk(name):
                 ask(server, 500, total)
                 total += 500
                 time.sleep(seconds(0.4))
-            equal(len(reports(server)), 1, "messages about the full disk: %s; number"
-                  % reports(server))
+            equal(len(full()), 1, "messages about the full disk: %s; number" % reports(server))
             kept = raw(folder + "/access")
             check(kept.endswith(b"\n"), "half a line at the end: %r" % kept[-80:])
             subprocess.run(["mount", "-o", "remount,size=128m", folder], check=True)
-            wait_for(lambda: len(reports(server)) > 1, 10, "the end of the trouble")
-            [lost] = re.findall(r"written again: (\d+) lines? (?:was|were) lost",
-                                server.errors())
+            wait_for(lambda: "is written again" in reports(server)[-1], 10, "the end of the trouble")
             ask(server, 10, total)
+            lost = sum(map(int, re.findall(r"written again: (\d+) lines? (?:was|were) lost",
+                                           server.errors())))
         text = raw(folder + "/access")
         equal(b"\0" in text, False, "NUL bytes")
         found = [number(line) for line in lines_of(text)]
         equal(found[-10:], list(range(total, total + 10)), "the last lines")
         equal(found, sorted(set(found)), "order")
-        equal(len(found) + int(lost), total + 10, "lines and lost lines")
+        equal(len(found) + lost, total + 10, "lines and lost lines")
     finally:
         subprocess.run(["umount", "-l", folder], check=False)
 
