@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A page above --autoindex-limit becomes the folder's index.html: written under a hidden name, then
- * linked, so that it appears whole or not at all, and never in the place of one that is there. Where
- * the worker's user may not write, nothing happens and the page is made anew each time.
+ * A page above --autoindex-limit becomes the folder's index.html: written under a hidden name, brought
+ * to disk, then linked, so that it appears whole or not at all, and never in the place of one that is
+ * there. Where the worker's user may not write, nothing happens and the page is made anew each time.
+ *
+ * The hidden name is the same for all, and its file is locked by who writes: only one worker does,
+ * and what has no lock was left by one that was killed and is removed by the next.
  */
+#include "config.h"
+
 #include "autoindex.h"
 
 #include <errno.h>
@@ -11,8 +16,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define PART_NAME "." INDEX_NAME ".part"
 
 struct store {
 	struct autoindex *autoindex;
@@ -22,7 +30,7 @@ struct store {
 	struct render render;
 	struct store *next;
 	int descriptor;
-	char name[48];
+	off_t written;
 	char buffer[CHUNK];
 };
 
@@ -35,8 +43,9 @@ static void store_free(struct store *store)
 	if (*link == store)
 		*link = store->next;
 	if (store->descriptor >= 0) {
+		/* While the lock is held: afterwards the name may be another's. */
+		(void)unlinkat(lop_file_descriptor(store->folder), PART_NAME, 0);
 		close(store->descriptor);
-		(void)unlinkat(lop_file_descriptor(store->folder), store->name, 0);
 	}
 	lop_task_free(&store->task);
 	render_free(&store->render);
@@ -52,6 +61,15 @@ static void tell(const struct store *store, enum lop_log_level level, const char
 	                   error != 0 ? strerror(error) : "");
 }
 
+/* So that the sync at the end, for which everybody waits, has little left to do. */
+static void start_writing(struct store *store, ssize_t count)
+{
+#ifdef SYNC_FILE_RANGE_WRITE
+	(void)sync_file_range(store->descriptor, store->written, count, SYNC_FILE_RANGE_WRITE);
+#endif
+	store->written += count;
+}
+
 static int store_step(void *context)
 {
 	struct store *store = context;
@@ -61,12 +79,14 @@ static int store_step(void *context)
 	if (count > 0) {
 		ssize_t written = write(store->descriptor, store->buffer, (size_t)count);
 
-		if (written == count)
+		if (written == count) {
+			start_writing(store, count);
 			return 1;
+		}
 		tell(store, LOP_LOG_WARNING, "cannot write", written < 0 ? errno : ENOSPC);
 	} else if (count == 0) {
-		if (fchmod(store->descriptor, 0644) == 0 &&
-		    linkat(folder, store->name, folder, INDEX_NAME, 0) == 0)
+		if (fchmod(store->descriptor, 0644) == 0 && fsync(store->descriptor) == 0 &&
+		    linkat(folder, PART_NAME, folder, INDEX_NAME, 0) == 0)
 			tell(store, LOP_LOG_INFO, "wrote", 0);
 		else if (errno != EEXIST)
 			tell(store, LOP_LOG_WARNING, "cannot write", errno);
@@ -93,19 +113,49 @@ static bool is_wanted(const struct page *page)
 	return true;
 }
 
+/* A file without a lock belongs to nobody any more. With the lock of one that still has its name,
+ * nobody else can take the name away. Returns whether it was removed. */
+static bool remove_stale(int folder)
+{
+	int descriptor = openat(folder, PART_NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+	bool stale;
+
+	if (descriptor < 0)
+		return false;
+	stale = flock(descriptor, LOCK_EX | LOCK_NB) == 0 && fstat(descriptor, &st) == 0 &&
+	        st.st_nlink > 0 && unlinkat(folder, PART_NAME, 0) == 0;
+	close(descriptor);
+	return stale;
+}
+
+static int create(int folder)
+{
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	int descriptor = openat(folder, PART_NAME, flags, 0600);
+	struct stat st;
+
+	if (descriptor < 0 && errno == EEXIST && remove_stale(folder))
+		descriptor = openat(folder, PART_NAME, flags, 0600);
+	if (descriptor < 0)
+		return -errno;
+	/* The name exists before its lock does: another may have removed it in between. */
+	if (flock(descriptor, LOCK_EX | LOCK_NB) == 0 && fstat(descriptor, &st) == 0 &&
+	    st.st_nlink > 0)
+		return descriptor;
+	close(descriptor);
+	return -EBUSY;
+}
+
 static int open_file(struct store *store)
 {
 	const struct listing *listing = store->page->listing;
-	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	int result = lop_root_open(listing->root, listing->path, &store->folder);
 
 	if (result < 0)
 		return result;
-	snprintf(store->name, sizeof(store->name), "." INDEX_NAME ".%ld-%d", (long)getpid(),
-	         lop_worker_index(store->autoindex->worker));
-	store->descriptor =
-		openat(lop_file_descriptor(store->folder), store->name, flags, 0600);
-	return store->descriptor < 0 ? -errno : 0;
+	store->descriptor = create(lop_file_descriptor(store->folder));
+	return store->descriptor < 0 ? store->descriptor : 0;
 }
 
 void store_begin(struct page *page)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Listings of folders: the page, the formats for programs, big folders, what is kept."""
+import fcntl
 import html.parser
 import json
 import os
@@ -487,6 +488,29 @@ def a_page_above_the_limit_becomes_the_index():
             equal([name for name in os.listdir(root) if name.startswith(".")], [], "left over")
             wait_for(lambda: server.get("/").body == written, 3, "the new index")
             equal(os.stat(root + "/index.html").st_mode & 0o777, 0o644, "mode")
+
+
+@test
+def what_a_killed_worker_left_of_an_index_is_removed_and_what_lives_is_not():
+    root = tree(dict({".index.html.part": b"half"},
+                     **{"file%d" % number: b"" for number in range(300)}))
+    part = root + "/.index.html.part"
+    if AM_ROOT:
+        for path in (root, part):
+            os.chown(path, run_uid(), -1)
+    with Server(root, *OPTIONS, "--autoindex-limit", "4k", "-n", "3", quiet=False) as server, \
+            open(part, "rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        equal(len(Page(server.get("/")).names()), 300, "entries while another writes")
+        time.sleep(0.3)
+        equal(other.read(), b"half", "what the other has written")
+        check(not os.path.exists(root + "/index.html"), "written")
+        fcntl.flock(other, fcntl.LOCK_UN)
+        server.send_signal(signal.SIGUSR1)
+        wait_for(lambda: server.get("/") and os.path.exists(root + "/index.html"), 3, "index.html")
+        wait_for(lambda: not os.path.exists(part), 3, "the end of what was left")
+        with open(root + "/index.html", "rb") as file:
+            equal(file.read().count(b"<tr><td>"), 300, "rows")
 
 
 @test
