@@ -313,6 +313,7 @@ int form_run(struct receive *receive)
 	} else if (receive->step == RECEIVE_SURVEY) {
 		if (receive->survey.run != NULL)
 			return LOP_AGAIN;
+		result = receive_surveyed(receive);
 		receive->step = RECEIVE_BODY;
 	}
 	if (result == 0)

@@ -246,7 +246,9 @@ int put_run(struct receive *receive)
 	if (receive->step == RECEIVE_SURVEY) {
 		if (receive->survey.run != NULL)
 			return LOP_AGAIN;
-		result = open_file(receive);
+		result = receive_surveyed(receive);
+		if (result == 0)
+			result = open_file(receive);
 	}
 	if (result == 0)
 		result = take_body(receive);

@@ -132,6 +132,12 @@ int receive_survey(struct receive *receive)
 	return 1;
 }
 
+/* A folder need not be readable to be written to; but who cannot be added up has no quota. */
+int receive_surveyed(const struct receive *receive)
+{
+	return receive->upload->quota != NULL ? receive->result : 0;
+}
+
 /* One file */
 
 int receive_open(struct receive *receive, int64_t length, bool digest)
@@ -277,7 +283,9 @@ int receive_status(struct receive *receive, int error)
 	case -EACCES:
 	case -EPERM:
 	case -EROFS:
-		tell(receive->upload, "let the server's user write there (chown, chmod)", -error);
+		tell(receive->upload, receive->upload->quota != NULL
+		             ? "let the server's user read and write there (chown, chmod)"
+		             : "let the server's user write there (chown, chmod)", -error);
 		return 403;
 	default:
 		tell(receive->upload, "look at the disk and the system's log", -error);

@@ -91,6 +91,8 @@ int receive_new(struct upload *upload, struct lop_request *request, struct recei
 void receive_end(struct receive *receive);
 /* Starts the survey when one is due. Returns 1 when it has to be waited for. */
 int receive_survey(struct receive *receive);
+/* What it has found out. 0, or a negative errno: nothing may be stored. */
+int receive_surveyed(const struct receive *receive);
 /* One file. `length` -1: not known. */
 int receive_open(struct receive *receive, int64_t length, bool digest);
 int receive_data(struct receive *receive, const char *data, size_t length);

@@ -298,6 +298,18 @@ def a_quota_is_kept():
         equal(put(own, "/four", b"x" * 6000).status, 201, "what fits when room was made")
 
 
+@test
+def a_quota_of_a_folder_that_cannot_be_added_up_stores_nothing():
+    own = server("--upload-quota", "100", "--upload-form", as_user=True)
+    os.chmod(own.path("upload"), 0o300)
+    try:
+        equal(put(own, "/a", b"a" * 60).status, 403, "status of a PUT")
+        equal(post(own, form((b"b", b"b" * 60))).status, 403, "status of a form")
+    finally:
+        os.chmod(own.path("upload"), 0o700)
+    equal(names(own), [], "names in the folder")
+
+
 def announce(connection, target, length):
     """Begins a PUT and waits until the server wants its body."""
     connection.send(make_request("PUT", target, "Content-Length: %d" % length,
