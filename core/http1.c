@@ -74,6 +74,24 @@ static enum http1_next answer_instead(struct http1 *http1, int status)
 	return answer(http1);
 }
 
+/* Waits for more of the body. The time starts anew only when the least rate's bytes have come: else
+ * a byte now and then would hold a connection, and what a hook keeps for it, for ever. */
+static void await_body(struct http1 *http1)
+{
+	const struct settings *settings = http1->worker->settings;
+	const double seconds = (double)settings->body_timeout / (double)NS_PER_S;
+	const int64_t taken = http1->request->body_taken;
+	int64_t least = (int64_t)((double)settings->min_body_rate * seconds);
+
+	if (least == 0)
+		least = 1;
+	if (http1->body_window && taken - http1->body_before < least)
+		return;
+	http1->body_window = true;
+	http1->body_before = taken;
+	lop_connection_deadline(http1->conn, settings->body_timeout);
+}
+
 static enum http1_next step_run(struct http1 *http1)
 {
 	struct lop_request *request = http1->request;
@@ -86,7 +104,7 @@ static enum http1_next step_run(struct http1 *http1)
 	if (request_run(request) == LOP_AGAIN) {
 		/* Who waits for the body is bound by the client's time, others by their own. */
 		if (!http1->body_done)
-			lop_connection_deadline(conn, http1->worker->settings->body_timeout);
+			await_body(http1);
 		else
 			conn->deadline = 0;
 		return HTTP1_WAIT;

@@ -20,6 +20,7 @@ void http1_body_start(struct http1 *http1)
 
 	http1->body_chunked = head->chunked;
 	http1->body_frames = 0;
+	http1->body_window = false;
 	http1->body_left = head->content_length > 0 ? head->content_length : 0;
 	http1->body_done = !head->chunked && http1->body_left == 0;
 	http1->continue_expected = head->expect_continue && !http1->body_done;

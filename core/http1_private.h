@@ -40,10 +40,12 @@ struct http1 {
 	bool linger;     /* the peer may still be sending: do not close in its face */
 	bool framed;     /* this response is sent in chunks */
 	bool window;     /* a window of the least rate is open */
+	bool body_window; /* one of the least rate of the body */
 	bool continue_expected; /* the client waits for 100 before it sends the body */
 	bool body_chunked;
 	bool body_done;
 	int64_t body_left; /* of a body with Content-Length */
+	int64_t body_before; /* what had been taken of the body when its window began */
 	uint64_t body_frames; /* bytes of chunked framing so far */
 	struct chunked chunked;
 	uint64_t bytes_queued; /* in all, since this struct was made */

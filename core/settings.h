@@ -56,6 +56,7 @@ struct settings {
 	int64_t max_body_size;
 	int64_t header_timeout;
 	int64_t body_timeout;
+	int64_t min_body_rate; /* bytes a second, averaged over body_timeout */
 	int64_t keepalive_timeout;
 	int64_t send_timeout;
 	int64_t min_send_rate; /* bytes a second, averaged over send_timeout */

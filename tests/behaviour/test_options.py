@@ -10,7 +10,7 @@ from harness import *
 CONTENT = {"a.txt": b"alpha\n", "index.html": b"index\n"}
 LONG_NAMES = """root port listen user workers max-connections module log log-file quiet
 keep-on-error daemon pid-file config test help version list-modules list-hooks header-timeout
-keepalive-timeout body-timeout send-timeout min-send-rate max-header-size max-target-size
+keepalive-timeout body-timeout min-body-rate send-timeout min-send-rate max-header-size max-target-size
 max-headers max-body-size drain-timeout log-format""".split()
 SHORT_NAMES = "R p l 6 u n N M L o q E d c t h V".split()
 ROOT = tree(CONTENT)

@@ -6,6 +6,7 @@ import hashlib
 import os
 import random
 import re
+import select
 import signal
 import socket
 import stat
@@ -394,6 +395,27 @@ def a_client_that_stalls_is_408_and_leaves_nothing():
         connection.send(make_request("PUT", "/stall", "Content-Length: 1000") + b"x")
         equal(connection.read_response().status, 408, "status")
         equal(names(own), [], "names in the folder")
+
+
+@test
+def a_body_that_trickles_is_408_and_leaves_nothing():
+    """Bytes that come all the time, and too few of them, do not hold a connection for ever."""
+    with server("--body-timeout", "%.1f" % seconds(1), "--min-body-rate", "1k") as own, \
+            own.connect() as slow, own.connect() as steady:
+        slow.send(make_request("PUT", "/slow", "Content-Length: 100000"))
+        steady.send(make_request("PUT", "/steady", "Content-Length: 100000"))
+        begun = time.monotonic()
+        for _ in range(18):
+            if not select.select([slow.socket], [], [], 0)[0]:
+                slow.send(b"x")
+            steady.send(bytes(5000))
+            time.sleep(seconds(1) / 10)
+        check(time.monotonic() - begun > seconds(1.5), "the test was too fast")
+        check(select.select([slow.socket], [], [], 0)[0], "the slow one was not answered")
+        equal(slow.read_response().status, 408, "status")
+        steady.send(bytes(10000))
+        equal(steady.read_response().status, 201, "status of the steady one")
+        equal(names(own), [b"steady"], "names in the folder")
 
 
 @test

@@ -195,6 +195,7 @@ START_TEST(presets_stand_when_nothing_is_said)
 	ck_assert_int_eq(settings->max_body_size, 1 << 20);
 	ck_assert_int_eq(settings->header_timeout, INT64_C(20000000000));
 	ck_assert_int_eq(settings->keepalive_timeout, INT64_C(65000000000));
+	ck_assert_int_eq(settings->min_body_rate, 128);
 	ck_assert_int_eq(settings->min_send_rate, 128);
 	ck_assert_uint_eq(settings->cache_entries, 10000);
 	ck_assert_uint_eq(settings->cache_size, 32 << 20);
