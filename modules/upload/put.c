@@ -79,8 +79,11 @@ static int check_target(struct receive *receive)
 	receive->match = lop_request_field(request, "If-Match").data != NULL ||
 	                 lop_request_field(request, "If-Unmodified-Since").data != NULL;
 	if (upload->random || fstatat(lop_file_descriptor(receive->folder), store->name,
-	                              &store->expect, AT_SYMLINK_NOFOLLOW) < 0)
+	                              &store->expect, AT_SYMLINK_NOFOLLOW) < 0) {
+		/* Another may come first, and may be replaced too. */
+		store->replace = upload->overwrite && !upload->random && !receive->none_match;
 		return lop_request_precondition(request, NULL);
+	}
 	if (!S_ISREG(store->expect.st_mode))
 		return 409;
 	snprintf(path, sizeof(path), "%s/%s", upload->folder, store->name);

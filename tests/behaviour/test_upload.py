@@ -239,6 +239,22 @@ def a_replacement_is_seen_whole_at_every_moment():
 
 
 @test
+def of_several_new_ones_at_once_each_may_replace():
+    with replacing.connect() as first, replacing.connect() as second:
+        for connection in (first, second):
+            connection.send(make_request("PUT", "/both", "Content-Length: 2",
+                                         "Expect: 100-continue"))
+            go_on = b""
+            while not go_on.endswith(b"\r\n\r\n"):
+                go_on += connection.socket.recv(1)
+            check(b" 100 " in go_on, "it was not asked for")
+        for connection, status in ((first, 201), (second, 204)):
+            connection.send(b"ab")
+            equal(connection.read_response().status, status, "status")
+    equal(stored(replacing, "both"), b"ab", "content")
+
+
+@test
 def conditions_are_honoured():
     equal(put(site, "/cond", b"1", "If-None-Match: *").status, 201, "new, If-None-Match: *")
     equal(put(site, "/cond", b"2", "If-None-Match: *").status, 412, "old, If-None-Match: *")
