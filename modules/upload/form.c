@@ -359,7 +359,7 @@ int form_begin(struct upload *upload, struct lop_request *request)
 	if (result == 0)
 		return LOP_DECLINED;
 	if (result < 0)
-		return result == -EACCES ? 403 : result;
+		return result == -EACCES || result == -ELOOP ? 403 : result;
 	form = calloc(1, sizeof(*form));
 	receive->form = form;
 	if (form == NULL)

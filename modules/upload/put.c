@@ -133,7 +133,7 @@ int put_begin(struct upload *upload, struct lop_request *request)
 	if (result == 0)
 		return LOP_DECLINED;
 	if (result < 0)
-		return result == -EACCES ? 403 : result;
+		return result == -EACCES || result == -ELOOP ? 403 : result;
 	lop_request_body_limit(request, upload->max_size);
 	result = check_request(receive);
 	if (result != 0)

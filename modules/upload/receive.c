@@ -2,9 +2,11 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "upload.h"
 
@@ -29,11 +31,35 @@ int upload_below(const struct upload *upload, struct lop_str path)
 	return path.length == length + 2 ? 1 : 2;
 }
 
+static bool is_linked(const struct lop_root *root, const char *folder)
+{
+	char path[FOLDER_MAX + 1];
+	struct stat st;
+	size_t end = 0;
+
+	do {
+		end += strcspn(folder + end, "/");
+		memcpy(path, folder, end);
+		path[end] = '\0';
+		if (fstatat(lop_root_descriptor(root), path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISLNK(st.st_mode))
+			return true;
+	} while (folder[end++] != '\0');
+	return false;
+}
+
+int upload_open_folder(const struct upload *upload, struct lop_root *root, struct lop_file **folder)
+{
+	if (upload->random && is_linked(root, upload->folder))
+		return -ELOOP;
+	return lop_root_open(root, upload->folder, folder);
+}
+
 int receive_new(struct upload *upload, struct lop_request *request, struct receive **receive)
 {
 	struct receive *made;
 	struct lop_file *folder = NULL;
-	int result = lop_root_open(lop_request_root(request), upload->folder, &folder);
+	int result = upload_open_folder(upload, lop_request_root(request), &folder);
 
 	if (result == -ENOENT || result == -ENOTDIR)
 		return 0;

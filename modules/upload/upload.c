@@ -19,8 +19,6 @@
 
 #include "upload.h"
 
-#define FOLDER_MAX 1024
-
 /* Options */
 
 /* Names below the root, without slashes at the ends, empty or dot components. */
@@ -264,7 +262,7 @@ static void look_at_folder(struct upload *upload)
 	struct lop_root *root = lop_worker_root(upload->worker);
 	struct lop_file *folder = NULL;
 	int64_t bytes;
-	int result = lop_root_open(root, upload->folder, &folder);
+	int result = upload_open_folder(upload, root, &folder);
 
 	if (result == -ENOENT) {
 		result = make_folder(upload, root);
@@ -275,7 +273,13 @@ static void look_at_folder(struct upload *upload)
 		result = -ENOTDIR;
 	if (result == 0 && faccessat(lop_file_descriptor(folder), ".", W_OK | X_OK, 0) < 0)
 		result = -errno;
-	if (result < 0)
+	if (result == -ELOOP)
+		lop_worker_message(upload->worker, LOP_LOG_WARNING,
+		                   "upload: '%s' leads over a symbolic link, and what is stored "
+		                   "could be read under the name of its target; nothing is taken: "
+		                   "with -r or -Q name a folder itself",
+		                   upload->folder);
+	else if (result < 0)
 		lop_worker_message(upload->worker, LOP_LOG_WARNING,
 		                   "upload: cannot store in the folder '%s' of the web root: %s; "
 		                   "make it, and give it to the server's user (mkdir, chown)",

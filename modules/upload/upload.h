@@ -20,6 +20,7 @@
 #include "thread.h"
 
 #define UPLOAD_BUFFER ((size_t)256 * 1024)
+#define FOLDER_MAX 1024
 #define UPLOAD_FOLDERS 16 /* whose leftovers were looked for, remembered */
 
 struct upload {
@@ -106,6 +107,9 @@ void receive_close(struct receive *receive, bool stored);
 /* The status for a negative errno; a fault of the server's is also put in words. */
 int receive_status(struct receive *receive, int error);
 
+/* Opens the folder below a root. -ELOOP: with -r it must not be a link, since what it leads to is
+ * served under its own name. */
+int upload_open_folder(const struct upload *upload, struct lop_root *root, struct lop_file **folder);
 /* Whether a path lies in the folder: 0 not, 1 it is the folder ("/DIR" or "/DIR/"), 2 below. */
 int upload_below(const struct upload *upload, struct lop_str path);
 

@@ -537,6 +537,22 @@ def random_names_are_told_and_lead_to_the_file_only():
 
 
 @test
+def a_link_is_no_secret_folder():
+    """What it leads to would be served under its own name."""
+    root = tree({"real/sub": None, "direct": Link("real/sub"), "over": Link("real")})
+    if AM_ROOT:
+        os.chown(root + "/real/sub", run_uid(), -1)
+    for folder in ("direct", "over/sub"):
+        for option, status in (("-Q", 403), ("-r", 403), ("--upload-overwrite", 201)):
+            with Server(root, "-U", folder, option) as own:
+                equal(put(own, "/x", b"x").status, status, "%s %s" % (option, folder))
+                equal("symbolic link" in own.errors(), status == 403, "the warning")
+            if status == 201:
+                os.unlink(root + "/real/sub/x")
+    equal(os.listdir(root + "/real/sub"), [], "what was stored")
+
+
+@test
 def a_submit_only_box_tells_nobody():
     with server("-Q", "--upload-form") as own:
         response = put(own, "/f", b"one")
