@@ -23,7 +23,9 @@
 
 /* What makes of clone(2) a thread, and what would make more of it. */
 #define THREAD (CLONE_THREAD | CLONE_VM | CLONE_SIGHAND)
-#define NO_THREAD (CLONE_VFORK | CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID)
+#define NO_THREAD                                                                                  \
+	(CLONE_VFORK | CLONE_PTRACE | CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID |  \
+	 CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
 #ifdef __s390__
 #define CLONE_FLAGS 1
 #else
@@ -66,7 +68,8 @@ static const struct rule serving[] = {
 	ANY("close"),
 	ANY("shutdown"),
 	ANY("getsockname"),
-	ONLY("setsockopt", "TCP options", IS(1, IPPROTO_TCP)),
+	/* Of the TCP options only this: others load protocols into the kernel (TCP_ULP). */
+	ONLY("setsockopt", "TCP_DEFER_ACCEPT", IS(1, IPPROTO_TCP), IS(2, TCP_DEFER_ACCEPT)),
 	ONLY("setsockopt", "SO_LINGER", IS(1, SOL_SOCKET), IS(2, SO_LINGER)),
 	ONLY("ioctl", "SIOCOUTQ", IS(1, SIOCOUTQ)),
 	END,
@@ -170,11 +173,21 @@ static const struct rule list_dirs[] = {
 	END,
 };
 
+/* The protocol too: the default of the type, or its number. Others load a part of the kernel that
+ * nobody needs here (SCTP, MPTCP, SMC), or send what is not TCP or UDP (ICMP). */
 static const struct rule connecting[] = {
-	ONLY("socket", "AF_INET, stream", IS(0, AF_INET), BITS(1, SOCKET_TYPE, SOCK_STREAM)),
-	ONLY("socket", "AF_INET, datagram", IS(0, AF_INET), BITS(1, SOCKET_TYPE, SOCK_DGRAM)),
-	ONLY("socket", "AF_INET6, stream", IS(0, AF_INET6), BITS(1, SOCKET_TYPE, SOCK_STREAM)),
-	ONLY("socket", "AF_INET6, datagram", IS(0, AF_INET6), BITS(1, SOCKET_TYPE, SOCK_DGRAM)),
+	ONLY("socket", "AF_INET, TCP", IS(0, AF_INET), BITS(1, SOCKET_TYPE, SOCK_STREAM),
+	     BITS(2, ~IPPROTO_TCP, 0)),
+	ONLY("socket", "AF_INET, UDP by default", IS(0, AF_INET), BITS(1, SOCKET_TYPE, SOCK_DGRAM),
+	     IS(2, 0)),
+	ONLY("socket", "AF_INET, UDP", IS(0, AF_INET), BITS(1, SOCKET_TYPE, SOCK_DGRAM),
+	     IS(2, IPPROTO_UDP)),
+	ONLY("socket", "AF_INET6, TCP", IS(0, AF_INET6), BITS(1, SOCKET_TYPE, SOCK_STREAM),
+	     BITS(2, ~IPPROTO_TCP, 0)),
+	ONLY("socket", "AF_INET6, UDP by default", IS(0, AF_INET6),
+	     BITS(1, SOCKET_TYPE, SOCK_DGRAM), IS(2, 0)),
+	ONLY("socket", "AF_INET6, UDP", IS(0, AF_INET6), BITS(1, SOCKET_TYPE, SOCK_DGRAM),
+	     IS(2, IPPROTO_UDP)),
 	ONLY("socket", "AF_UNIX, stream", IS(0, AF_UNIX), BITS(1, SOCKET_TYPE, SOCK_STREAM)),
 	ONLY("socket", "AF_UNIX, datagram", IS(0, AF_UNIX), BITS(1, SOCKET_TYPE, SOCK_DGRAM)),
 	ANY("connect"),

@@ -14,7 +14,7 @@
 
 #include <lophttpd/module.h>
 
-#define CHECKS_MAX 2
+#define CHECKS_MAX 3
 
 /* Where the wanted value of an argument comes from. */
 enum check_kind {

@@ -28,7 +28,10 @@ ATTEMPTS = {
     "mkdir": "WRITE_FILES", "remove": "WRITE_FILES", "rename": "WRITE_FILES", "list": "LIST_DIRS",
     "mprotect": None, "mmap": None, "share": "MAP_SHARED", "thread": "THREADS", "timer": "CLOCK",
     "uring": None, "bpf": None, "setuid": None, "unshare": None, "chroot": None, "mount": None,
-    "userfaultfd": None, "perf": None, "keyctl": None, "prctl": None, "ioctl": None, "limit": None}
+    "userfaultfd": None, "perf": None, "keyctl": None, "prctl": None, "ioctl": None, "limit": None,
+    "protocol": None, "ping": None, "tcp": "CONNECT", "udp": "CONNECT", "layer": None,
+    "namespace": None, "x32": None, "i386": None, "code-key": None, "wide": None, "memfd": None,
+    "attach": None, "handle": None, "personality": None}
 NEEDS = ("WRITE_FILES", "LIST_DIRS", "CONNECT", "MAP_SHARED", "AIO", "LOG_WRITE", "THREADS",
          "CLOCK")
 # Attempts that the filter lets through to Landlock, the root or the kernel's own checks, and
@@ -179,14 +182,14 @@ def nothing_that_was_not_declared_is_possible_without_a_master():
     expect(trials((), names, workers=1, as_user=True), ())
 
 
-@test
+@test(limit=120)
 def each_need_opens_what_it_says_and_nothing_else():
     need_sandbox()
     for need in NEEDS:
         expect(trials((need,)), (need,))
 
 
-@test
+@test(limit=60)
 def all_needs_together_open_nothing_else():
     need_sandbox()
     expect(trials(NEEDS), NEEDS)

@@ -133,6 +133,37 @@ static long try_raw(const struct means *means)
 	return syscall(SYS_socket, AF_INET, SOCK_RAW, IPPROTO_ICMP);
 }
 
+/* What the kernel would load a module for, or knows as another kind of TCP. */
+static long try_protocol(const struct means *means)
+{
+	(void)means;
+	return syscall(SYS_socket, AF_INET, SOCK_STREAM, 262 /* MPTCP */);
+}
+
+static long try_ping(const struct means *means)
+{
+	(void)means;
+	return syscall(SYS_socket, AF_INET, SOCK_DGRAM, IPPROTO_ICMP);
+}
+
+static long try_tcp(const struct means *means)
+{
+	(void)means;
+	return syscall(SYS_socket, AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+}
+
+static long try_udp(const struct means *means)
+{
+	(void)means;
+	return syscall(SYS_socket, AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, IPPROTO_UDP);
+}
+
+static long try_layer(const struct means *means)
+{
+	(void)means;
+	return syscall(SYS_setsockopt, 3, IPPROTO_TCP, 31 /* TCP_ULP */, "tls", 3);
+}
+
 static long try_bind(const struct means *means)
 {
 	struct sockaddr_in any = { .sin_family = AF_INET };
@@ -225,6 +256,56 @@ static long try_thread(const struct means *means)
 	               0, 0, 0, 0);
 }
 
+static long try_namespace(const struct means *means)
+{
+	(void)means;
+	return syscall(SYS_clone,
+	               CLONE_THREAD | CLONE_VM | CLONE_SIGHAND | CLONE_NEWUTS | CLONE_DETACHED |
+	                       CLONE_PIDFD,
+	               0, 0, 0, 0);
+}
+
+/* A call by its number in another of the processor's ways to call. */
+static long try_x32(const struct means *means)
+{
+	(void)means;
+#if defined(__x86_64__)
+	return syscall(0x40000000 + SYS_getpid);
+#else
+	return syscall(SYS_execve, NULL, NULL, NULL);
+#endif
+}
+
+static long try_i386(const struct means *means)
+{
+	long result;
+
+	(void)means;
+#if defined(__x86_64__)
+	__asm__ volatile("int $0x80" : "=a"(result) : "a"(20L /* getpid */) : "memory", "r8", "r9", "r10",
+	                 "r11");
+#else
+	result = syscall(SYS_execve, NULL, NULL, NULL);
+#endif
+	return result;
+}
+
+static long try_code_key(const struct means *means)
+{
+	char *memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)means;
+	return syscall(SYS_pkey_mprotect, memory, PAGE, PROT_READ | PROT_EXEC, -1);
+}
+
+/* The upper half of an argument must not hide the lower one. */
+static long try_wide(const struct means *means)
+{
+	(void)means;
+	return syscall(SYS_mmap, NULL, PAGE, (1L << 32) + PROT_READ + PROT_EXEC,
+	               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
 static long try_timer(const struct means *means)
 {
 	(void)means;
@@ -257,6 +338,10 @@ PLAIN(setuid, SYS_setuid, 0)
 PLAIN(unshare, SYS_unshare, CLONE_NEWUSER)
 PLAIN(chroot, SYS_chroot, ".")
 PLAIN(mount, SYS_mount, "none", "/", "tmpfs", 0, NULL)
+PLAIN(memfd, SYS_memfd_create, "code", 0)
+PLAIN(attach, SYS_shmat, 0, NULL, 0)
+PLAIN(handle, SYS_open_by_handle_at, 3, NULL, 0)
+PLAIN(personality, SYS_personality, 0x0400000 /* READ_IMPLIES_EXEC */)
 PLAIN(userfaultfd, SYS_userfaultfd, 0)
 PLAIN(perf, SYS_perf_event_open, NULL, 0, -1, -1, 0)
 PLAIN(keyctl, SYS_keyctl, 0, -3, 0)
@@ -283,6 +368,20 @@ static const struct {
 	{ "netlink", try_netlink },
 	{ "raw", try_raw },
 	{ "bind", try_bind },
+	{ "protocol", try_protocol },
+	{ "ping", try_ping },
+	{ "tcp", try_tcp },
+	{ "udp", try_udp },
+	{ "layer", try_layer },
+	{ "namespace", try_namespace },
+	{ "x32", try_x32 },
+	{ "i386", try_i386 },
+	{ "code-key", try_code_key },
+	{ "wide", try_wide },
+	{ "memfd", try_memfd },
+	{ "attach", try_attach },
+	{ "handle", try_handle },
+	{ "personality", try_personality },
 	{ "read", try_read },
 	{ "read-beneath", try_read_beneath },
 	{ "write", try_write },
