@@ -138,9 +138,6 @@ static void warn_unreachable(struct lop_core *core)
 
 	if (!to->root || fstat(core->root->descriptor, &st) < 0)
 		return;
-	for (int i = 0; i < to->group_count; i++)
-		if (to->groups[i] == st.st_gid)
-			wanted = S_IXGRP;
 	if (to->gid == st.st_gid)
 		wanted = S_IXGRP;
 	if (to->uid == st.st_uid)

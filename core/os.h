@@ -69,6 +69,10 @@ int64_t os_device_size(int descriptor);
  * the system does not have is no error. */
 int os_harden(void);
 
+/* What root gives up before it becomes another user: capabilities for whatever is executed later.
+ * Without the right to do so they stay, and os_harden() makes them of no use. */
+void os_drop_bounding_set(void);
+
 /* Whether a file lies on a file system whose st_size says nothing of what can be read. */
 bool os_unsized(int descriptor);
 

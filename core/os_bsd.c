@@ -144,6 +144,10 @@ bool os_unsized(int descriptor)
 	return false;
 }
 
+void os_drop_bounding_set(void)
+{
+}
+
 int os_harden(void)
 {
 #if defined(PROC_NO_NEW_PRIVS_CTL)

@@ -91,6 +91,10 @@ bool os_unsized(int descriptor)
 	return false;
 }
 
+void os_drop_bounding_set(void)
+{
+}
+
 int os_harden(void)
 {
 	return 0;

@@ -127,6 +127,13 @@ bool os_unsized(int descriptor)
 	}
 }
 
+void os_drop_bounding_set(void)
+{
+	/* Until one that this kernel does not have. */
+	for (unsigned long capability = 0; prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0;)
+		capability++;
+}
+
 int os_harden(void)
 {
 	struct capability_header header = { .version = CAPABILITY_VERSION };

@@ -18,7 +18,6 @@
 
 /* Descriptors besides connections and the cache: listeners, logs, modules. */
 #define DESCRIPTORS_BESIDES 128
-#define GROUPS_MAX 1024
 
 static const char *const default_users[] = { "wwwrun", "www-data", "nobody" };
 
@@ -46,32 +45,6 @@ static int set_group(struct lop_core *core, const char *name)
 		return -EINVAL;
 	}
 	core->privileges.gid = group != NULL ? group->gr_gid : (gid_t)id;
-	return 0;
-}
-
-/* The groups that the user is a member of, so that files may be shared with it by a group. */
-static int find_groups(struct privileges *privileges, const char *name)
-{
-	int count = GROUPS_MAX;
-#ifdef __APPLE__
-	int found[GROUPS_MAX];
-	int base = (int)privileges->gid;
-#else
-	gid_t found[GROUPS_MAX];
-	gid_t base = privileges->gid;
-#endif
-
-	if (name == NULL || getgrouplist(name, base, found, &count) < 0) {
-		count = 1;
-		found[0] = base;
-	}
-	privileges->groups = calloc((size_t)count, sizeof(*privileges->groups));
-	if (privileges->groups == NULL)
-		return -ENOMEM;
-	/* Root's group would give away what the user's own does not. */
-	for (int i = 0; i < count; i++)
-		if (found[i] != 0)
-			privileges->groups[privileges->group_count++] = (gid_t)found[i];
 	return 0;
 }
 
@@ -119,7 +92,7 @@ static int find_user(struct lop_core *core, char *wanted)
 		return -ENOMEM;
 	if (group != NULL && set_group(core, group) < 0)
 		return -EINVAL;
-	return find_groups(privileges, user != NULL ? privileges->user : NULL);
+	return 0;
 }
 
 int privileges_prepare(struct lop_core *core)
@@ -160,7 +133,6 @@ int privileges_prepare(struct lop_core *core)
 void privileges_free(struct privileges *privileges)
 {
 	free(privileges->user);
-	free(privileges->groups);
 	*privileges = (struct privileges){ .root = false };
 }
 
@@ -230,7 +202,10 @@ static int change_user(struct lop_core *core)
 	static const char advice[] = "start the server with CAP_SETUID and CAP_SETGID, or as an "
 				     "ordinary user";
 
-	if (setgroups((size_t)to->group_count, to->groups) < 0)
+	/* Not even the groups that the user is a member of: nobody asked to serve what those may
+	 * read. One of them is named with --user. */
+	os_drop_bounding_set();
+	if (setgroups(0, NULL) < 0)
 		return failed(core, "drop root's groups", advice);
 #ifdef HAVE_SETRESUID
 	if (setresgid(to->gid, to->gid, to->gid) < 0)

@@ -18,8 +18,6 @@ struct privileges {
 	char *user;   /* name for messages */
 	uid_t uid;
 	gid_t gid;
-	gid_t *groups;
-	int group_count;
 };
 
 /* Looks the user up. Returns 0, or a negative errno after a message. */

@@ -206,8 +206,6 @@ static void as_root(const char *user)
 
 START_TEST(root_becomes_the_user_in_a_chroot_for_good)
 {
-	gid_t groups[16];
-
 	if (geteuid() != 0)
 		return;
 	as_root("4242:4243");
@@ -215,8 +213,7 @@ START_TEST(root_becomes_the_user_in_a_chroot_for_good)
 	ck_assert(core.chrooted && core.root->chrooted);
 	ck_assert_uint_eq(getuid(), 4242);
 	ck_assert_uint_eq(getegid(), 4243);
-	ck_assert_int_eq(getgroups(16, groups), 1);
-	ck_assert_uint_eq(groups[0], 4243);
+	ck_assert_int_eq(getgroups(0, NULL), 0);
 	ck_assert_int_lt(setuid(0), 0);
 	ck_assert_int_eq(attempt("/file", O_RDONLY), 0);
 	ck_assert_int_eq(attempt("/../../../../etc/passwd", O_RDONLY), -ENOENT);
