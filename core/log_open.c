@@ -49,16 +49,23 @@ static bool is_below(const char *path, const char *root)
 	return strncmp(path, root, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
-/* A log that is served tells everybody who else was here. */
-static int refuse_in_root(struct lop_core *core, const struct log_target *target,
-                          const char *folder)
+/* A log that is served tells everybody who else was here. path: what must not lie in the root, with
+ * links resolved. */
+static int refuse_in_root(struct lop_core *core, const struct log_target *target, const char *path)
 {
 	char real[PATH_MAX];
 
 	if (core->root == NULL || core->root->path == NULL || core->settings.log_in_root)
 		return 0;
-	if (realpath(folder, real) == NULL)
-		return -errno;
+	if (realpath(path, real) == NULL) {
+		int result = -errno;
+
+		if (result == -ENOENT)
+			return 0;
+		lop_core_message(core, LOP_LOG_ERROR, "log file %s: %s; name another file with -o",
+		                 path, strerror(-result));
+		return result;
+	}
 	if (!is_below(real, core->root->path))
 		return 0;
 	lop_core_message(core, LOP_LOG_ERROR,
@@ -69,7 +76,21 @@ static int refuse_in_root(struct lop_core *core, const struct log_target *target
 	return -EINVAL;
 }
 
-static int open_folder(struct lop_core *core, struct log_target *target)
+/* Each worker's file may be there already, as a link. */
+static int refuse_links_into_root(struct lop_core *core, const struct log_target *target,
+                                  int workers)
+{
+	char path[PATH_MAX];
+	int result = 0;
+
+	for (int i = 0; result == 0 && i < workers; i++) {
+		log_target_path(target, i, path, sizeof(path));
+		result = refuse_in_root(core, target, path);
+	}
+	return result;
+}
+
+static int open_folder(struct lop_core *core, struct log_target *target, int workers)
 {
 	char folder[PATH_MAX];
 	size_t length;
@@ -93,6 +114,8 @@ static int open_folder(struct lop_core *core, struct log_target *target)
 		return result;
 	}
 	result = refuse_in_root(core, target, folder);
+	if (result == 0)
+		result = refuse_links_into_root(core, target, workers);
 	if (result < 0)
 		log_target_close(target);
 	return result;
@@ -124,7 +147,7 @@ int log_target_init(struct lop_core *core, int workers)
 	if (is_standard_error(target))
 		return 0;
 	target->many = workers > 1;
-	result = open_folder(core, target);
+	result = open_folder(core, target, workers);
 	if (result < 0)
 		log_target_fini(target);
 	return result;

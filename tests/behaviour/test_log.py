@@ -344,6 +344,17 @@ def a_log_inside_the_root_is_refused():
 
 
 @test
+def a_link_to_a_log_inside_the_root_is_refused():
+    root, folder = tree(CONTENT), scratch()
+    for name, workers in (("access", "1"), ("access.1", "2")):
+        os.symlink(root + "/a.txt", folder + "/" + name)
+        status, _, errors = run("-R", root, "-p", "0", "-n", workers, "-o", folder + "/access")
+        within(status, (1, 2), "exit status")
+        check("web root" in errors and errors.count("\n") == 1, "message: " + errors)
+        os.remove(folder + "/" + name)
+
+
+@test
 def a_log_inside_the_root_can_be_forced():
     root = tree(dict(CONTENT, logs=None))
     if AM_ROOT:
