@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,10 @@
 #include "core.h"
 #include "log_escape.h"
 #include "message.h"
+
+/* How long close waits for what takes the lines, in steps. */
+#define CLOSE_STEPS 100
+#define CLOSE_STEP_MS 10
 
 static void say(struct access_log *log, enum lop_log_level level, const char *format, ...)
 	LOP_PRINTF(3, 4);
@@ -231,11 +236,20 @@ void access_log_close(struct access_log *log)
 	if (log->provider == NULL)
 		return;
 	result = flush(log);
+	for (int i = 0; i < CLOSE_STEPS && result > 0; i++) {
+		(void)poll(NULL, 0, CLOSE_STEP_MS);
+		result = flush(log);
+	}
 	if (log->dropped > log->reported)
 		report_lost(log, "");
 	if (result < 0)
 		say(log, LOP_LOG_ERROR, "access log %s: %s; its last lines are lost",
 		    path_of(log, path), strerror(-result));
+	else if (result > 0)
+		say(log, LOP_LOG_ERROR,
+		    "access log %s: it does not take its last lines in time; what it does not take "
+		    "now is lost",
+		    path_of(log, path));
 	log->provider->close(log->state);
 	log->provider = NULL;
 	log->dirty = false;

@@ -372,6 +372,22 @@ def a_pipe_is_written_to_with_every_provider():
             wait_for(lambda: server.errors().count('"GET /a.txt?') == 5, 5, "five lines")
 
 
+@test
+def lines_that_a_slow_reader_does_not_take_at_the_end_are_no_secret():
+    """They fill the pipe and wait in the buffer: no line was refused, and then there is no time."""
+    folder = log_folder()
+    for name in PROVIDERS:
+        os.mkfifo(folder + "/" + name, 0o622)
+        reader = os.open(folder + "/" + name, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            with Server(CONTENT, "-L", name, "-o", folder + "/" + name, quiet=False) as server:
+                ask(server, 1200)
+                server.send_signal(signal.SIGTERM)
+                wait_for(lambda: "does not take its last lines" in server.errors(), 5, name)
+        finally:
+            os.close(reader)
+
+
 # mmap
 
 
