@@ -25,6 +25,8 @@ static int compare(const struct filter_settings *settings, const struct rule *ru
 			value = (uint32_t)settings->log_folder;
 		else if (check->kind == CHECK_OWN_PID)
 			value = (uint32_t)getpid();
+		else if (check->kind == CHECK_PARENT_PID)
+			value = (uint32_t)getppid();
 		out[count] = SCMP_CMP(check->argument, SCMP_CMP_MASKED_EQ, check->mask, value);
 	}
 	return count;

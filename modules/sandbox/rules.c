@@ -45,6 +45,7 @@
 	{ .kind = CHECK_BITS, .argument = (argument_), .mask = UINT64_MAX, .value = 0 }
 #define IS(argument_, value_) BITS(argument_, ALL, value_)
 #define OWN_PID(argument_) { .kind = CHECK_OWN_PID, .argument = (argument_), .mask = ALL }
+#define PARENT_PID(argument_) { .kind = CHECK_PARENT_PID, .argument = (argument_), .mask = ALL }
 #define LOG_FOLDER(argument_) { .kind = CHECK_LOG_FOLDER, .argument = (argument_), .mask = ALL }
 
 /* What a connection costs. No argument is looked at: the kernel then remembers the answer for the
@@ -281,7 +282,7 @@ static const struct rule alone[] = {
 	ANY("ftruncate"),
 	ANY("ftruncate64"),
 	ANY("chdir"),
-	ONLY("kill", "SIGQUIT", IS(1, SIGQUIT)),
+	ONLY("kill", "SIGQUIT to what started it", PARENT_PID(0), IS(1, SIGQUIT)),
 	END,
 };
 

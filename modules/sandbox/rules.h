@@ -21,6 +21,7 @@ enum check_kind {
 	CHECK_NONE = 0, /* ends the checks of a rule */
 	CHECK_BITS,     /* (argument & mask) == value */
 	CHECK_OWN_PID,
+	CHECK_PARENT_PID,
 	CHECK_LOG_FOLDER, /* a rule that has it is passed over where there is none */
 };
 

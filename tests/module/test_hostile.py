@@ -22,7 +22,8 @@ KILLED, DONE, ABORTED = "killed", "done", "aborted"
 # What each attempt is opened by; None: by nothing at all.
 ATTEMPTS = {
     "execve": None, "execveat": None, "fork": None, "clone3": None, "ptrace": None, "memory": None,
-    "kill": None, "tgkill": None, "connect": "CONNECT", "unix": "CONNECT", "syslog": "CONNECT",
+    "kill": None, "quit": None, "tgkill": None, "connect": "CONNECT", "unix": "CONNECT",
+    "syslog": "CONNECT",
     "netlink": None, "raw": None, "bind": None, "read": None, "read-beneath": None,
     "write": "WRITE_FILES", "write-beneath": "WRITE_FILES", "overwrite": "WRITE_FILES",
     "mkdir": "WRITE_FILES", "remove": "WRITE_FILES", "rename": "WRITE_FILES", "list": "LIST_DIRS",
@@ -97,7 +98,7 @@ def attempt(server, name, argument):
 
 
 def argument_for(name, server, port, outside, stranger):
-    if name in ("ptrace", "memory", "kill", "tgkill"):
+    if name in ("ptrace", "memory", "kill", "quit", "tgkill"):
         return str(stranger if server.workers == 1 else server.pid)
     return {"connect": str(port), "execve": "/bin/true", "read": outside,
             "read-beneath": outside}.get(name, "")

@@ -89,6 +89,12 @@ static long try_kill(const struct means *means)
 	return syscall(SYS_kill, atol(means->argument), SIGTERM);
 }
 
+/* The signal with which one process replaces another. */
+static long try_quit(const struct means *means)
+{
+	return syscall(SYS_kill, atol(means->argument), SIGQUIT);
+}
+
 static long try_tgkill(const struct means *means)
 {
 	return syscall(SYS_tgkill, atol(means->argument), atol(means->argument), SIGABRT);
@@ -360,6 +366,7 @@ static const struct {
 	{ "ptrace", try_ptrace },
 	{ "memory", try_memory },
 	{ "kill", try_kill },
+	{ "quit", try_quit },
 	{ "tgkill", try_tgkill },
 	{ "abort", try_abort },
 	{ "connect", try_connect },
