@@ -190,7 +190,8 @@ class Recorded:
                 match = re.match(r"(\w+)\(", line)
                 if closed and match:
                     self.calls.add(match[1])
-                if line.startswith("seccomp(SECCOMP_SET_MODE_FILTER") and "{len=" in line:
+                # The filter itself is out of sight when an ordinary user traces.
+                if re.match(r"seccomp\(SECCOMP_SET_MODE_FILTER, .* = 0$", line):
                     closed = True
 
 
@@ -277,6 +278,8 @@ def the_calls_of_a_worker_are_those_that_are_declared():
     for workers, calls in made.items():
         declared = calls_of(shown("-n", str(workers), "-o", "-"))
         check(calls <= declared, "not declared, but made: %s" % sorted(calls - declared))
+    if not AM_ROOT:
+        return      # some are made in a chroot only
     unused = calls_of(shown("-n", "1", "-o", "-")) - made[1] - made[2] - set(UNSEEN)
     check(not unused, "declared, but never made: %s" % sorted(unused))
 
