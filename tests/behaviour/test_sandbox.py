@@ -5,10 +5,13 @@
 What a worker that was taken over can do is tried out in tests/module/test_hostile.py.
 """
 import collections
+import errno
 import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 
 from harness import *
@@ -159,6 +162,31 @@ def without_one_there_is_nothing_to_show():
 @test
 def without_one_its_options_are_unknown():
     equal(run("--no-sandbox", "--sandbox-log", "-t")[0], 2, "status")
+
+
+# In a process for which the kernel has no seccomp(2), by a filter of its own.
+WITHOUT_SECCOMP = """
+import ctypes, errno, os, sys
+library = ctypes.CDLL("libseccomp.so.2")
+library.seccomp_init.restype = ctypes.c_void_p
+rules = ctypes.c_void_p(library.seccomp_init(0x7fff0000))
+number = library.seccomp_syscall_resolve_name(b"seccomp")
+assert library.seccomp_rule_add_array(rules, 0x50000 | errno.ENOSYS, number, 0, None) == 0
+assert library.seccomp_load(rules) == 0
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@test
+def a_kernel_without_seccomp_ends_the_start_and_it_is_said():
+    need_sandbox()
+    done = subprocess.run([sys.executable, "-c", WITHOUT_SECCOMP, LHTTPD, "-R", tree(CONTENT),
+                           "-p", "0", "-q", "-n", "1"], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=seconds(20))
+    errors = done.stderr.decode()
+    equal(done.returncode, 1, "exit status: " + errors)
+    check("'seccomp' does not close: " + os.strerror(errno.ENOSYS) in errors and
+          "--no-sandbox" in errors and errors.count("\n") == 1, "message: " + errors)
 
 
 # What a process calls
