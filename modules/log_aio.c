@@ -210,18 +210,21 @@ static void wait_for_write(const struct log *log, long most_ns)
 static int log_flush(void *state)
 {
 	struct log *log = state;
-	bool failed;
+	int before;
 
 	if (!log->plain.regular)
 		return log_buffer_flush(&log->plain);
 	reap(log);
-	failed = log->error != 0;
+	before = log->error;
 	log->error = 0;
 	submit(log, true);
-	if (failed) {
+	if (before != 0) {
 		/* That a full disk takes half a line shall be seen, and mended, at once. */
 		wait_for_write(log, RETRY_NS);
 		reap(log);
+		/* Until the write has ended well, nothing has recovered. */
+		if (log->writing)
+			log->error = before;
 	}
 	return log->error != 0 ? log->error : log->count > 0;
 }

@@ -17,8 +17,8 @@ def refused(address):
     try:
         socket.create_connection(address, 1).close()
         return False
-    except ConnectionRefusedError:
-        return True
+    except (ConnectionRefusedError, ConnectionResetError):
+        return True  # reset: it came at the very moment when the listener closed
 
 
 def stops_with(number, workers):
