@@ -191,7 +191,7 @@ def a_broken_new_program_changes_nothing():
             wait_for(lambda: len(server.errors()) > before, 5, "a message about the failure")
             for _ in range(10):
                 equal(server.get("/a.txt").status, 200, "status")
-            equal(server.worker_pids(), workers, "the workers")
+            wait_for(lambda: server.worker_pids() == workers, 5, "the end of the new program")
 
 
 @test
