@@ -35,11 +35,6 @@ static inline void list_append(struct list *list, struct list *node)
 	list->prev = node;
 }
 
-static inline void list_prepend(struct list *list, struct list *node)
-{
-	list_append(list->next, node);
-}
-
 /* Unlinks; harmless for a node that is in no list. */
 static inline void list_remove(struct list *node)
 {
