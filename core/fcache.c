@@ -256,7 +256,6 @@ static struct fcache_entry *load(struct fcache *cache, uint64_t hash, struct lop
 		entry = fcache_load(&cache->loader, root, path, &error);
 	if (entry == NULL)
 		return NULL;
-	entry->cache = cache;
 	entry->hash = hash;
 	entry->checked = cache->worker->now;
 	entry->fresh = entry->stat.ctime_ns > cache->worker->wall - FRESH_NS;

@@ -44,7 +44,6 @@ struct fcache_entry {
 	uint32_t magic;
 	uint32_t references;
 	uint64_t hash;
-	struct fcache *cache;
 	struct fcache_entry *chain; /* next in the bucket */
 	struct list age;            /* in the cache's list, oldest first */
 	enum fcache_kind kind;
