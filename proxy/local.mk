@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The module proxy, built beside the others so that one folder holds all. Without openssl it speaks
+# to plain upstreams only, without cares it knows addresses but no names.
+
+module_LTLIBRARIES += modules/proxy.la
+modules_proxy_la_SOURCES = \
+	proxy/answer.h \
+	proxy/forwarded.h \
+	proxy/module.c \
+	proxy/names.h \
+	proxy/pool.h \
+	proxy/route.h \
+	proxy/shared.h \
+	proxy/url.h
+modules_proxy_la_CPPFLAGS = $(AM_CPPFLAGS) -iquote $(srcdir)/proxy $(OPENSSL_CFLAGS) $(CARES_CFLAGS)
+modules_proxy_la_LIBADD = $(OPENSSL_LIBS) $(CARES_LIBS)
