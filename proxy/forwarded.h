@@ -2,7 +2,8 @@
 /*
  * What an upstream is told of the client: X-Forwarded-For, -Proto, -Host, Forwarded (RFC 7239) and
  * Via (RFC 9110 7.6.3). What the client itself sent of these is passed on only when its address is
- * in a trusted network (--trust CIDR), and dropped else.
+ * in a trusted network (--trust CIDR), and dropped else; but Via, which is there to find loops, is
+ * always continued.
  */
 #ifndef PROXY_FORWARDED_H
 #define PROXY_FORWARDED_H
@@ -32,10 +33,8 @@ bool trust_has(const struct trust *trust, struct lop_str address);
 void trust_clear(struct trust *trust);
 
 struct client {
-	struct lop_str address;
-	uint16_t port;
-	struct lop_str local_address;
-	struct lop_str host; /* as it asked for */
+	struct lop_str address; /* as lop_connection_remote_address(); "unix:" for a UNIX socket */
+	struct lop_str host;    /* as it asked for; data NULL: none */
 	const char *scheme;
 	bool trusted;
 	/* values that the client sent, joined with ", "; data NULL: none */
@@ -44,10 +43,13 @@ struct client {
 	struct lop_str x_forwarded_proto;
 	struct lop_str x_forwarded_host;
 	struct lop_str via;
-	int version; /* 100, 101 */
+	int version; /* 100, 101, 200 */
 };
 
 /* Appends the fields, each with CRLF. Returns the length or -ENOBUFS. */
 long forwarded_write(const struct client *client, char *out, size_t size);
+
+/* How often this program stands in a Via value: past a few times it is a loop (508). */
+unsigned forwarded_hops(struct lop_str via);
 
 #endif
