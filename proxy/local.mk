@@ -9,6 +9,8 @@ modules_proxy_la_SOURCES = \
 	proxy/module.c \
 	proxy/names.h \
 	proxy/pool.h \
+	proxy/proxy_header.c \
+	proxy/proxy_header.h \
 	proxy/route.h \
 	proxy/shared.h \
 	proxy/url.h

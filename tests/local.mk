@@ -60,6 +60,7 @@ unit_tests = \
 	tests/unit/test_options \
 	tests/unit/test_output \
 	tests/unit/test_privileges \
+	tests/unit/test_proxy_write \
 	tests/unit/test_range \
 	tests/unit/test_root \
 	tests/unit/test_sched \
@@ -151,6 +152,10 @@ tests_unit_test_upload_LDADD = $(LDADD) $(CRYPTO_LIBS)
 # Parts of modules; flags of its own give it an object of its own.
 tests_unit_test_log_window_SOURCES = tests/unit/test_log_window.c modules/log_window.c
 tests_unit_test_log_window_CFLAGS = $(AM_CFLAGS)
+
+# Parts of the proxy.
+tests_unit_test_proxy_write_SOURCES = tests/unit/test_proxy_write.c proxy/proxy_header.c
+tests_unit_test_proxy_write_CFLAGS = $(AM_CFLAGS)
 
 # Linked with all of the core, for modules that they load.
 WHOLE_CORE = $(libcore_a_OBJECTS) $(CHECK_LIBS) $(LTDL_LIBS)
