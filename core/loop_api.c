@@ -120,6 +120,8 @@ static void watch_ready(struct loop_source *source, unsigned events)
 		watch->events |= LOP_READABLE;
 	if (events & (LOOP_WRITE | LOOP_ERROR))
 		watch->events |= LOP_WRITABLE;
+	if (events & (LOOP_HUP | LOOP_ERROR))
+		watch->events |= LOP_HANGUP;
 	sched_push(&watch->worker->sched, &watch->run, SCHED_FRESH);
 }
 

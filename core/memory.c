@@ -48,3 +48,8 @@ size_t lop_memory_size(const struct lop_memory *memory)
 {
 	return memory->size;
 }
+
+int lop_memory_shared(const struct lop_memory *memory)
+{
+	return memory->references > 1;
+}

@@ -72,6 +72,9 @@ LOP_API struct lop_memory *lop_memory_retain(struct lop_memory *memory);
 LOP_API void lop_memory_release(struct lop_memory **memory);
 LOP_API char *lop_memory_data(struct lop_memory *memory);
 LOP_API size_t lop_memory_size(const struct lop_memory *memory);
+/* Not 0 while others hold references too: only when it is 0 may a buffer that was handed to a
+ * response be written again. */
+LOP_API int lop_memory_shared(const struct lop_memory *memory);
 
 LOP_END_DECLS
 

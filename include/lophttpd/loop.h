@@ -34,6 +34,7 @@ LOP_API void lop_timer_free(struct lop_timer **timer);
 /* Watches a descriptor, edge-triggered in both directions; ready is called after each edge. */
 #define LOP_READABLE 1u
 #define LOP_WRITABLE 2u
+#define LOP_HANGUP 4u /* the other side writes no more: read to the end, no further edge tells of it */
 typedef void lop_watch_f(void *context, unsigned events);
 LOP_API int lop_watch_start(struct lop_worker *worker, int descriptor, lop_watch_f *ready,
                             void *context, struct lop_watch **watch);
