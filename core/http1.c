@@ -40,6 +40,10 @@ static void queue_request(struct http1 *http1)
 	struct lop_request *request = http1->request;
 
 	request->end_mark = http1->bytes_queued;
+	/* What the client sends from now on belongs to the next. */
+	request->body_read = NULL;
+	request->body_ready = NULL;
+	request->carrier = NULL;
 	list_append(&http1->queued, &request->node);
 	http1->request = NULL;
 }
@@ -74,24 +78,6 @@ static enum http1_next answer_instead(struct http1 *http1, int status)
 	return answer(http1);
 }
 
-/* Waits for more of the body. The time starts anew only when the least rate's bytes have come: else
- * a byte now and then would hold a connection, and what a hook keeps for it, for ever. */
-static void await_body(struct http1 *http1)
-{
-	const struct settings *settings = http1->worker->settings;
-	const double seconds = (double)settings->body_timeout / (double)NS_PER_S;
-	const int64_t taken = http1->request->body_taken;
-	int64_t least = (int64_t)((double)settings->min_body_rate * seconds);
-
-	if (least == 0)
-		least = 1;
-	if (http1->body_window && taken - http1->body_before < least)
-		return;
-	http1->body_window = true;
-	http1->body_before = taken;
-	lop_connection_deadline(http1->conn, settings->body_timeout);
-}
-
 static enum http1_next step_run(struct http1 *http1)
 {
 	struct lop_request *request = http1->request;
@@ -102,10 +88,7 @@ static enum http1_next step_run(struct http1 *http1)
 	if (conn->output != NULL && output_room(conn->output) == 0)
 		return HTTP1_WAIT;
 	if (request_run(request) == LOP_AGAIN) {
-		/* Who waits for the body is bound by the client's time, others by their own. */
-		if (!http1->body_done)
-			await_body(http1);
-		else
+		if (http1->body_done)
 			conn->deadline = 0;
 		return HTTP1_WAIT;
 	}
@@ -113,20 +96,23 @@ static enum http1_next step_run(struct http1 *http1)
 		return answer(http1);
 	if (request->body_limit >= 0 && request->body_length > request->body_limit)
 		return answer_instead(http1, 413);
-	if (!http1_body_drainable(http1))
+	http1->duplex = http1_is_duplex(http1);
+	if (http1->duplex || !http1_body_drainable(http1))
 		return answer(http1);
+	http1->body_before = request->body_taken;
 	http1->state = HTTP1_DRAIN;
 	return HTTP1_GO;
 }
 
-/* Reads the body that no hook wanted before the answer goes, so that a broken one is refused, and
- * the next request begins where this one ends. */
-static enum http1_next step_drain(struct http1 *http1)
+/* Reads what is left of the body and throws it away. HTTP1_GO: that is over, with an error or because it
+ * is too much. */
+static enum http1_next throw_away(struct http1 *http1, int *error)
 {
 	struct lop_request *request = http1->request;
 	char waste[4096];
 
-	while (!http1->body_done) {
+	*error = 0;
+	while (!http1->body_done && request->body_taken - http1->body_before <= HTTP1_DRAIN_MAX) {
 		ssize_t count = lop_request_body_read(request, waste, sizeof waste);
 
 		if (count == -EAGAIN) {
@@ -138,13 +124,53 @@ static enum http1_next step_drain(struct http1 *http1)
 		}
 		if (count == -ECONNRESET)
 			return HTTP1_CLOSE;
-		if (count < 0)
-			return answer_instead(http1, status_of_error((int)count));
-		if (request->body_taken > HTTP1_DRAIN_MAX)
+		if (count < 0) {
+			*error = (int)count;
 			break;
+		}
 	}
 	http1->conn->deadline = 0;
-	return answer(http1);
+	return HTTP1_GO;
+}
+
+/* The body that no hook wanted is read before the answer goes, so that a broken one is refused, and
+ * the next request begins where this one ends. */
+static enum http1_next step_drain(struct http1 *http1)
+{
+	int error;
+	enum http1_next next = throw_away(http1, &error);
+
+	if (next != HTTP1_GO)
+		return next;
+	return error < 0 ? answer_instead(http1, status_of_error(error)) : answer(http1);
+}
+
+/* All of the response is queued, and nothing of the request is left. */
+static enum http1_next end_exchange(struct http1 *http1)
+{
+	http1->body_done = true;
+	queue_request(http1);
+	http1->state = http1->close ? HTTP1_FINISH : HTTP1_HEAD;
+	return HTTP1_GO;
+}
+
+/* A stream has ended before the body that was read meanwhile: a short rest keeps the connection. */
+static enum http1_next step_rest(struct http1 *http1)
+{
+	int error = 0;
+	enum http1_next next = HTTP1_GO;
+
+	if (http1->conn->broken)
+		return HTTP1_CLOSE;
+	if (!http1->close && http1_body_drainable(http1))
+		next = throw_away(http1, &error);
+	if (next != HTTP1_GO)
+		return next;
+	if (!http1->body_done) {
+		http1->close = true;
+		http1->linger = true;
+	}
+	return end_exchange(http1);
 }
 
 static enum http1_next step_send(struct http1 *http1)
@@ -158,14 +184,22 @@ static enum http1_next step_send(struct http1 *http1)
 	if (result == 0)
 		return HTTP1_WAIT;
 	if (result == -EAGAIN) {
-		http1->conn->deadline = 0; /* the stream's owner knows how long it may take */
+		/* It was the client who had to send something. */
+		if (http1->duplex && http1->conn->timed_out)
+			return HTTP1_CLOSE;
+		/* The stream's owner knows how long it may take. */
+		if (http1->body_done || !http1->body_starved)
+			http1->conn->deadline = 0;
 		return HTTP1_WAIT;
 	}
 	/* The whole was promised: the client must see that this is not the end. */
 	if (result < 0)
 		return HTTP1_CLOSE;
-	queue_request(http1);
-	http1->state = http1->close ? HTTP1_FINISH : HTTP1_HEAD;
+	if (http1->body_done || !http1->duplex)
+		return end_exchange(http1);
+	http1->conn->deadline = 0;
+	http1->body_before = http1->request->body_taken;
+	http1->state = HTTP1_REST;
 	return HTTP1_GO;
 }
 
@@ -219,8 +253,9 @@ static enum http1_next step_linger(struct http1 *http1)
 typedef enum http1_next http1_step_f(struct http1 *http1);
 
 static http1_step_f *const steps[HTTP1_STATES] = {
-	[HTTP1_HEAD] = http1_step_head, [HTTP1_RUN] = step_run,       [HTTP1_DRAIN] = step_drain,
-	[HTTP1_SEND] = step_send, [HTTP1_FINISH] = step_finish, [HTTP1_LINGER] = step_linger,
+	[HTTP1_HEAD] = http1_step_head, [HTTP1_RUN] = step_run,   [HTTP1_DRAIN] = step_drain,
+	[HTTP1_SEND] = step_send,       [HTTP1_REST] = step_rest, [HTTP1_FINISH] = step_finish,
+	[HTTP1_LINGER] = step_linger,
 };
 
 /* Opens a window in which the client has to take the least rate's bytes. */
@@ -229,6 +264,7 @@ static void window_open(struct http1 *http1)
 	const int unsent = os_unsent(http1->conn->descriptor);
 
 	http1->window_acked = http1_bytes_sent(http1) - (unsent > 0 ? (uint64_t)unsent : 0);
+	http1->body_window = false; /* a connection has one deadline */
 	lop_connection_deadline(http1->conn, http1->worker->settings->send_timeout);
 }
 
@@ -302,18 +338,23 @@ static void http1_end(struct http1 *http1)
 	pool_put(&http1->worker->http1s, http1);
 }
 
-/* Between steps the worker's input buffer belongs to others: what is still needed moves out. */
-static int leave_input(struct http1 *http1)
+int http1_leave_input(struct http1 *http1)
+{
+	int result = conn_unread(http1->conn, http1->in, http1->in_length);
+
+	http1->in_length = 0;
+	http1->keep = 0;
+	return result;
+}
+
+/* Leaves the input buffer to others: what is still needed moves out. */
+static int end_step(struct http1 *http1)
 {
 	struct list *node;
 
-	if (http1->in_length > 0) {
-		int result = conn_unread(http1->conn, http1->in, http1->in_length);
-
-		if (result < 0)
-			return result;
-		http1->in_length = 0;
-	}
+	http1->stepping = false;
+	if (http1->in_length > 0 && http1_leave_input(http1) < 0)
+		return -ENOMEM;
 	for (node = http1->queued.next; node != &http1->queued; node = node->next) {
 		if (request_detach(CONTAINER(node, struct lop_request, node)) < 0)
 			return -ENOMEM;
@@ -345,14 +386,17 @@ static enum lop_step http1_step(void *state, struct lop_connection *conn, size_t
 		return LOP_STEP_CLOSE;
 	http1->started_with = conn->pending_length;
 	http1->keep = 0;
+	http1->stepping = true;
 	if (conn->broken && conn->output != NULL)
 		return LOP_STEP_CLOSE;
-	/* While the output is blocked, nothing else can move. */
+	if (http1->state == HTTP1_SEND && !http1->body_done)
+		http1_body_ready(http1);
+	/* While the output is blocked, nothing else can move but a body that a hook watches. */
 	next = flush(http1, quantum);
 	if (next == HTTP1_GO)
 		next = run(http1, quantum);
 	conn->timed_out = false;
-	if (next == HTTP1_CLOSE || leave_input(http1) < 0)
+	if (next == HTTP1_CLOSE || end_step(http1) < 0)
 		return LOP_STEP_CLOSE;
 	if (http1->state == HTTP1_HEAD && list_empty(&http1->queued) && conn->output == NULL)
 		http1_end(http1);
@@ -393,6 +437,11 @@ static enum lop_step http1_expired(void *state, struct lop_connection *conn)
 	/* Idle: nobody is waiting for an answer, unless a request came at the last moment. */
 	if (http1 == NULL && conn->pending_length == 0 && !conn->readable)
 		return LOP_STEP_CLOSE;
+	/* A body that its hook does not wait for: the client is not to blame. */
+	if (http1 != NULL && !http1->body_done && !http1->body_starved) {
+		http1->body_window = false;
+		return LOP_STEP_WAIT;
+	}
 	conn->timed_out = true;
 	return LOP_STEP_MORE;
 }

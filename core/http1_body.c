@@ -21,6 +21,9 @@ void http1_body_start(struct http1 *http1)
 	http1->body_chunked = head->chunked;
 	http1->body_frames = 0;
 	http1->body_window = false;
+	http1->body_wanted = false;
+	http1->body_starved = false;
+	http1->duplex = false;
 	http1->body_left = head->content_length > 0 ? head->content_length : 0;
 	http1->body_done = !head->chunked && http1->body_left == 0;
 	http1->continue_expected = head->expect_continue && !http1->body_done;
@@ -29,6 +32,7 @@ void http1_body_start(struct http1 *http1)
 	request->body_length = head->chunked ? -1 : http1->body_left;
 	request->body_read = http1_body_read;
 	request->body_context = http1;
+	request->carrier = &http1_carrier;
 }
 
 bool http1_body_drainable(const struct http1 *http1)
@@ -91,27 +95,69 @@ static ssize_t read_plain(struct http1 *http1, void *buffer, size_t size)
 	return count;
 }
 
-ssize_t http1_body_read(void *context, void *buffer, size_t size)
+static int send_continue(struct http1 *http1)
 {
 	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	int result;
+
+	http1->continue_expected = false;
+	/* It has begun to send without waiting: RFC 9110 10.1.1 lets 100 be left out. */
+	if (http1->in_length > 0 || http1->conn->pending_length > 0)
+		return 0;
+	result = http1_queue_text(http1, go_on, sizeof go_on - 1);
+	if (result == 0)
+		result = conn_flush(http1->conn, sizeof go_on);
+	return result < 0 && result != -EAGAIN ? result : 0;
+}
+
+/* The time in which more of the body has to come. It starts anew only when the least rate's bytes
+ * have come: else a byte now and then would hold a connection, and what a hook keeps for it, for ever. */
+static void await_body(struct http1 *http1)
+{
+	const struct settings *settings = http1->worker->settings;
+	const double seconds = (double)settings->body_timeout / (double)NS_PER_S;
+	const int64_t taken = http1->request->body_taken;
+	int64_t least = (int64_t)((double)settings->min_body_rate * seconds);
+
+	if (least == 0)
+		least = 1;
+	if (http1->body_window && http1->conn->deadline != 0 &&
+	    taken - http1->body_before < least)
+		return;
+	http1->body_window = true;
+	http1->body_before = taken;
+	lop_connection_deadline(http1->conn, settings->body_timeout);
+}
+
+/* After a read, which a hook may do whenever the loop calls it, also between two steps. */
+static ssize_t after_read(struct http1 *http1, ssize_t result)
+{
+	http1->body_starved = result == -EAGAIN;
+	/* Who waits for the body is bound by the client's time, others by their own. */
+	if (http1->body_starved && (http1->state == HTTP1_RUN || http1->state == HTTP1_SEND))
+		await_body(http1);
+	if (http1->stepping)
+		return result;
+	if (http1->body_done)
+		conn_wake(http1->conn);
+	return http1_leave_input(http1) < 0 ? -ENOMEM : result;
+}
+
+ssize_t http1_body_read(void *context, void *buffer, size_t size)
+{
 	struct http1 *http1 = context;
 
 	if (http1->body_done || size == 0)
 		return 0;
+	http1->body_wanted = true;
 	if (http1->conn->timed_out)
 		return -ETIMEDOUT;
 	if (http1->continue_expected) {
-		http1->continue_expected = false;
-		/* It has begun to send without waiting: RFC 9110 10.1.1 lets 100 be left out. */
-		if (http1->in_length == 0) {
-			int result = http1_queue_text(http1, go_on, sizeof go_on - 1);
+		int result = send_continue(http1);
 
-			if (result == 0)
-				result = conn_flush(http1->conn, sizeof go_on);
-			if (result < 0 && result != -EAGAIN)
-				return result;
-		}
+		if (result < 0)
+			return result;
 	}
-	return http1->body_chunked ? read_chunked(http1, buffer, size)
-	                           : read_plain(http1, buffer, size);
+	return after_read(http1, http1->body_chunked ? read_chunked(http1, buffer, size)
+	                                             : read_plain(http1, buffer, size));
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * HTTP/1 from the inside: http1.c runs the states, http1_head.c waits for requests,
- * http1_body.c reads their bodies, http1_send.c renders responses.
+ * http1_body.c reads their bodies, http1_send.c renders responses, http1_gateway.c does what a
+ * response needs that begins before its request has ended.
  */
 #ifndef HTTP1_PRIVATE_H
 #define HTTP1_PRIVATE_H
@@ -21,6 +22,7 @@ enum http1_state {
 	HTTP1_RUN,    /* the request goes through its hooks */
 	HTTP1_DRAIN,  /* a request body that no hook wanted is read and thrown away */
 	HTTP1_SEND,   /* the response's segments go to the output */
+	HTTP1_REST,   /* the response is queued before its request was read to the end */
 	HTTP1_FINISH, /* what is queued goes out, then the connection ends */
 	HTTP1_LINGER, /* nothing more is written; the peer's last bytes are thrown away */
 	HTTP1_STATES,
@@ -44,6 +46,11 @@ struct http1 {
 	bool continue_expected; /* the client waits for 100 before it sends the body */
 	bool body_chunked;
 	bool body_done;
+	bool body_wanted;  /* a hook has begun to read it */
+	bool body_starved; /* the latest read found nothing: the client is waited for */
+	bool duplex;       /* the response goes out while the body is still read */
+	bool stepping;     /* the input buffer is this connection's */
+	bool abandoned;    /* the client has been seen to be gone */
 	int64_t body_left; /* of a body with Content-Length */
 	int64_t body_before; /* what had been taken of the body when its window began */
 	uint64_t body_frames; /* bytes of chunked framing so far */
@@ -51,6 +58,10 @@ struct http1 {
 	uint64_t bytes_queued; /* in all, since this struct was made */
 	uint64_t window_acked; /* for the least rate: bytes acknowledged when the window began */
 };
+
+/* Between steps the worker's input buffer belongs to others: puts back what was not used. 0 or
+ * -ENOMEM. */
+int http1_leave_input(struct http1 *http1);
 
 /* What a state's step asks for. */
 enum http1_next {
@@ -79,6 +90,13 @@ void http1_body_start(struct http1 *http1);
 ssize_t http1_body_read(void *context, void *buffer, size_t size);
 /* Whether what is left of the body is short enough to be thrown away. */
 bool http1_body_drainable(const struct http1 *http1);
+
+/* http1_gateway.c */
+extern const struct request_carrier http1_carrier;
+/* Lets a hook read the body, whatever the response waits for. */
+void http1_body_ready(struct http1 *http1);
+/* Whether the response that stands goes out while the body is still read. */
+bool http1_is_duplex(const struct http1 *http1);
 
 /* http1_send.c */
 /* Queues the head, and the body as far as it is at hand. 0 or a negative errno. */

@@ -129,11 +129,13 @@ static struct framing choose_framing(struct http1 *http1)
 	const int status = request->response.status;
 	struct framing framing = { .length = response_length(request) };
 
-	/* A body that was not read to its end here never is: it must not be taken for a request. */
-	if (request->response.close || http1->worker->draining || !http1->body_done)
+	if (request->response.close || http1->worker->draining)
 		http1->close = true;
-	if (!http1->body_done)
+	/* A body that was not read to its end here never is: it must not be taken for a request. */
+	if (!http1->body_done && !http1->duplex) {
+		http1->close = true;
 		http1->linger = true;
+	}
 	if (!has_body(status)) {
 		framing.length = -1;
 	} else if (framing.length < 0) {

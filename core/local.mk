@@ -41,6 +41,7 @@ libcore_a_SOURCES = \
 	core/http1.c \
 	core/http1.h \
 	core/http1_body.c \
+	core/http1_gateway.c \
 	core/http1_parse.c \
 	core/http1_parse.h \
 	core/http1_head.c \

@@ -83,6 +83,12 @@ struct response {
 	struct body_segment first_segments[2];
 };
 
+/* What the core's own protocol can do for a request besides reading its body. context is that of
+ * body_read. */
+struct request_carrier {
+	int (*abandoned)(void *context);
+};
+
 struct request_state {
 	const void *key;
 	void *value;
@@ -115,6 +121,9 @@ struct lop_request {
 	int64_t body_taken;
 	lop_body_read_f *body_read;
 	void *body_context;
+	const struct request_carrier *carrier; /* NULL: a protocol of a module */
+	lop_body_ready_f *body_ready;
+	void *body_ready_context;
 	/* for the log */
 	int64_t started;      /* ns, monotonic */
 	int64_t started_wall; /* ns since 1970 */

@@ -186,6 +186,19 @@ ssize_t lop_request_body_read(struct lop_request *request, void *buffer, size_t 
 	return count;
 }
 
+void lop_request_body_watch(struct lop_request *request, lop_body_ready_f *ready, void *context)
+{
+	request->body_ready = ready;
+	request->body_ready_context = context;
+}
+
+int lop_request_abandoned(const struct lop_request *request)
+{
+	if (request->carrier == NULL)
+		return request->connection->broken;
+	return request->carrier->abandoned(request->body_context);
+}
+
 void lop_request_body_limit(struct lop_request *request, int64_t bytes)
 {
 	request->body_limit = bytes;

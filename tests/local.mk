@@ -34,6 +34,7 @@ behaviour_tests = \
 
 # Modules of third parties, built outside the tree.
 module_tests = \
+	tests/module/test_gateway.py \
 	tests/module/test_hostile.py \
 	tests/module/test_module.py \
 	tests/module/test_paces.py
@@ -229,6 +230,7 @@ bench_files = \
 	tests/bench/wrk.lua
 
 module_files = \
+	tests/module/gateway/gateway.c \
 	tests/module/hostile/hostile.c \
 	tests/module/log_brief/Makefile.am \
 	tests/module/log_brief/configure.ac \

@@ -90,14 +90,31 @@ LOP_API int64_t lop_request_body_length(const struct lop_request *request);
 
 /* Reads decoded body bytes: > 0 a count, 0 the end, -EAGAIN come back (return LOP_AGAIN: the
  * hook runs again when there is more), -EBADMSG bad framing, -ECONNRESET the client is gone,
- * -EMSGSIZE above the limit. The first call sends 100 Continue if the client waits for it. */
+ * -EMSGSIZE above the limit, -ETIMEDOUT the client was too slow. The first call sends 100 Continue if
+ * the client waits for it. May be called from the hook and from any other function that the loop
+ * calls. A hook that has begun to read may answer with a stream before it has read all, and go on
+ * reading; what is left when that stream ends is thrown away, or ends the connection. */
 LOP_API ssize_t lop_request_body_read(struct lop_request *request, void *buffer, size_t size);
+
+/* Has ready called from the loop whenever the body may have moved while the response is on its way: more
+ * came, it ended, or the client's time is over. It reads with lop_request_body_read(), as the pull of the
+ * response's stream may too; but a pull is only called while the client takes the response. Before
+ * the response stands the hook is called instead. ready NULL: no more. */
+typedef void lop_body_ready_f(void *context);
+LOP_API void lop_request_body_watch(struct lop_request *request, lop_body_ready_f *ready,
+                                    void *context);
 
 /* Raises or lowers the limit of this request's body, in bytes; -1 none. */
 LOP_API void lop_request_body_limit(struct lop_request *request, int64_t bytes);
 
-/* Has a hook that returned LOP_AGAIN called again from the loop. May be called at any time
- * before DONE, also from within the hook. */
+/* Not 0 when nobody waits for the response any more, as far as that can be known: the client has
+ * closed its sending side, and everything that it sent before is read. Some clients do so and
+ * still read. A hook that returned LOP_AGAIN and a stream that waits are called when it becomes so;
+ * when the whole connection is gone, the request ends. */
+LOP_API int lop_request_abandoned(const struct lop_request *request);
+
+/* Has a hook that returned LOP_AGAIN, or a stream that returned -EAGAIN, called again from the loop. May
+ * be called at any time before DONE, also from within the hook. */
 LOP_API void lop_request_wake(struct lop_request *request);
 
 LOP_END_DECLS

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * gateway: a module that does what a reverse proxy does with the core, without anything behind it:
+ * it answers before a request has ended, reads from the loop, and looks whether anybody still waits.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <lophttpd/lophttpd.h>
+
+#define NS_PER_MS INT64_C(1000000)
+
+/* What one request has come to; those of the last are kept, for a request that asks. */
+struct counts {
+	uint64_t bytes;
+	uint32_t sum;
+	int ended;     /* the body was read to its end, or to an error: -errno, else 1 */
+	int abandoned; /* hooks and streams that found nobody waiting */
+	int released;  /* streams that were ended */
+};
+
+struct gateway {
+	struct counts last;
+};
+
+struct job {
+	struct gateway *gateway;
+	struct lop_request *request;
+	struct lop_timer *timer;
+	struct counts counts;
+};
+
+static int path_is(const struct lop_request *request, const char *text)
+{
+	return strcmp(lop_request_path(request).data, text) == 0;
+}
+
+static struct job *job_of(struct gateway *gateway, struct lop_request *request)
+{
+	struct job *job = lop_request_state(request, gateway);
+
+	if (job != NULL)
+		return job;
+	job = lop_request_alloc(request, sizeof(*job));
+	if (job == NULL || lop_request_set_state(request, gateway, job) < 0)
+		return NULL;
+	*job = (struct job){ .gateway = gateway, .request = request };
+	gateway->last = job->counts;
+	return job;
+}
+
+static void count(struct job *job, const char *data, ssize_t length)
+{
+	job->counts.bytes += (uint64_t)length;
+	for (ssize_t i = 0; i < length; i++)
+		job->counts.sum = job->counts.sum * 31 + (unsigned char)data[i];
+	job->gateway->last = job->counts;
+}
+
+static void ended(struct job *job, ssize_t how)
+{
+	job->counts.ended = how == 0 ? 1 : (int)how;
+	job->gateway->last = job->counts;
+}
+
+static void released(void *context)
+{
+	struct job *job = context;
+
+	job->gateway->last.released++;
+}
+
+static int tell(struct lop_request *request, const struct counts *counts)
+{
+	char text[200];
+	int length = snprintf(text, sizeof(text), "%llu %u %d %d %d\n",
+	                      (unsigned long long)counts->bytes, (unsigned)counts->sum,
+	                      counts->ended, counts->abandoned, counts->released);
+	int result = lop_response_body_copy(request, text, (size_t)length);
+
+	return result < 0 ? result : LOP_DONE;
+}
+
+/* The response is the body, while that comes. */
+
+static ssize_t echo_pull(void *context, char *buffer, size_t size)
+{
+	struct job *job = context;
+	ssize_t got = lop_request_body_read(job->request, buffer, size);
+
+	if (got > 0)
+		count(job, buffer, got);
+	else if (got != -EAGAIN)
+		ended(job, got);
+	return got;
+}
+
+/* Begins once it has seen the first bytes, which it keeps out of the answer. */
+static int content_echo(struct job *job)
+{
+	char first[4];
+	ssize_t got = lop_request_body_read(job->request, first, sizeof(first));
+
+	if (got == -EAGAIN)
+		return LOP_AGAIN;
+	if (got < 0)
+		return (int)got;
+	return lop_response_body_stream(job->request, -1, echo_pull, released, job) < 0 ? 500
+	                                                                                : LOP_DONE;
+}
+
+/* The answer ends before the body does. */
+static ssize_t early_pull(void *context, char *buffer, size_t size)
+{
+	struct job *job = context;
+
+	(void)size;
+	if (job->counts.sum > 0)
+		return 0;
+	job->counts.sum = 1;
+	memcpy(buffer, "early\n", 6);
+	return 6;
+}
+
+static int content_early(struct job *job)
+{
+	char first[4];
+	ssize_t got = lop_request_body_read(job->request, first, sizeof(first));
+
+	if (got == -EAGAIN)
+		return LOP_AGAIN;
+	return lop_response_body_stream(job->request, 6, early_pull, released, job) < 0 ? 500
+	                                                                                : LOP_DONE;
+}
+
+/* Both directions on their own: an endless response, and a body that is only counted. */
+static ssize_t flood_pull(void *context, char *buffer, size_t size)
+{
+	(void)context;
+	memset(buffer, 'x', size);
+	return (ssize_t)size;
+}
+
+static void pump_ready(void *context)
+{
+	struct job *job = context;
+	char piece[5000];
+	ssize_t got;
+
+	while ((got = lop_request_body_read(job->request, piece, sizeof(piece))) > 0)
+		count(job, piece, got);
+	if (got != -EAGAIN)
+		ended(job, got);
+}
+
+static int content_pump(struct job *job)
+{
+	lop_request_body_watch(job->request, pump_ready, job);
+	pump_ready(job);
+	return lop_response_body_stream(job->request, INT64_C(1) << 40, flood_pull, released,
+	                                job) < 0
+	               ? 500
+	               : LOP_DONE;
+}
+
+/* Reads from a timer, that is: between the steps of the connection. */
+static void slow_fired(void *context)
+{
+	struct job *job = context;
+	char piece[1000];
+	ssize_t got = lop_request_body_read(job->request, piece, sizeof(piece));
+
+	if (got > 0)
+		count(job, piece, got);
+	else if (got != -EAGAIN)
+		ended(job, got);
+	if (job->counts.ended)
+		lop_request_wake(job->request);
+	else
+		lop_timer_start(job->timer, NS_PER_MS);
+}
+
+static int content_slow(struct job *job)
+{
+	if (job->timer == NULL) {
+		job->timer = lop_timer_new(lop_request_worker(job->request), slow_fired, job);
+		if (job->timer == NULL)
+			return -ENOMEM;
+		lop_timer_start(job->timer, NS_PER_MS);
+	}
+	return job->counts.ended ? tell(job->request, &job->counts) : LOP_AGAIN;
+}
+
+/* Waits for ever, until nobody waits for it. */
+static int content_gone(struct job *job)
+{
+	if (!lop_request_abandoned(job->request))
+		return LOP_AGAIN;
+	job->gateway->last.abandoned++;
+	return 503;
+}
+
+static ssize_t gone_pull(void *context, char *buffer, size_t size)
+{
+	struct job *job = context;
+
+	(void)buffer;
+	(void)size;
+	if (!lop_request_abandoned(job->request))
+		return -EAGAIN;
+	job->gateway->last.abandoned++;
+	return -ECONNRESET;
+}
+
+static int content(void *state, struct lop_request *request)
+{
+	struct gateway *gateway = state;
+	struct job *job;
+
+	if (path_is(request, "/last"))
+		return tell(request, &gateway->last);
+	job = job_of(gateway, request);
+	if (job == NULL)
+		return -ENOMEM;
+	if (path_is(request, "/echo"))
+		return content_echo(job);
+	if (path_is(request, "/early"))
+		return content_early(job);
+	if (path_is(request, "/pump"))
+		return content_pump(job);
+	if (path_is(request, "/slow"))
+		return content_slow(job);
+	if (path_is(request, "/gone"))
+		return content_gone(job);
+	if (path_is(request, "/gone-stream"))
+		return lop_response_body_stream(request, -1, gone_pull, released, job) < 0
+		               ? 500
+		               : LOP_DONE;
+	return LOP_DECLINED;
+}
+
+static int done(void *state, struct lop_request *request)
+{
+	struct job *job = lop_request_state(request, state);
+
+	if (job != NULL)
+		lop_timer_free(&job->timer);
+	return LOP_DECLINED;
+}
+
+static const struct lop_hook hooks[] = {
+	LOP_HOOK(LOP_PHASE_CONTENT, LOP_PRIORITY_FIRST, "content", content),
+	LOP_HOOK(LOP_PHASE_DONE, LOP_PRIORITY_FIRST, "free", done),
+	LOP_HOOK_END,
+};
+
+static int gateway_init(struct lop_core *core, void **state)
+{
+	(void)core;
+	*state = calloc(1, sizeof(struct gateway));
+	return *state == NULL ? -ENOMEM : 0;
+}
+
+static void gateway_fini(void *state)
+{
+	free(state);
+}
+
+LOP_EXPORT_MODULE = {
+	LOP_MODULE_HEADER("gateway", "1.0", "does with the core what a reverse proxy does",
+	                  LOP_NEEDS_CONNECT),
+	.init = gateway_init,
+	.fini = gateway_fini,
+	.hooks = hooks,
+};

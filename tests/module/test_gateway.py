@@ -1,0 +1,249 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the public headers promise to gateways (gateway/gateway.c): a response while the body is
+still read, reads between the steps of a connection, word that nobody waits any more."""
+import os
+import shlex
+import socket
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "behaviour"))
+
+from harness import *  # noqa: E402
+
+CC = os.environ.get("CC") or "cc"
+INCLUDE = os.path.join(HERE, "..", "..", "include")
+CONTENT = {"a.txt": b"alpha\n"}
+BODY_TIMEOUT = 1.0
+
+
+def build():
+    """Path of the module, built from its source."""
+    folder = scratch()
+    done = subprocess.run(shlex.split(CC) + ["-std=c11", "-D_GNU_SOURCE", "-shared", "-fPIC",
+                                             "-I" + INCLUDE, "-o", folder + "/gateway.so",
+                                             os.path.join(HERE, "gateway", "gateway.c")],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    equal((done.returncode, done.stdout.decode("utf-8", "replace")), (0, ""), "the compiler")
+    return folder + "/gateway.so"
+
+
+class Gateway:
+    """The server with the module, built and started with the first use."""
+
+    def __init__(self, *options):
+        self._options, self._server = options, None
+
+    def __getattr__(self, name):
+        if self._server is None:
+            if Gateway._module is None:
+                Gateway._module = build()
+            self._server = Server(CONTENT, "-M", Gateway._module, *self._options)
+        return getattr(self._server, name)
+
+    _module = None
+
+
+server = Gateway("--body-timeout", "1s", "--min-body-rate", "1", "--max-body-size", "1G")
+
+
+def checksum(data):
+    total = 0
+    for byte in data:
+        total = total * 31 + byte & 0xffffffff
+    return total
+
+
+def last():
+    """What the latest request came to: bytes, checksum, ended, abandoned, released."""
+    return [int(word) for word in server.get("/last").body.split()]
+
+
+def chunk(data):
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def post(target, *fields):
+    return make_request("POST", target, *fields)
+
+
+def drop(connection):
+    """Closes a connection with a reset."""
+    connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    connection.close()
+
+
+# A response while the body is still read
+
+@test
+def a_response_goes_out_while_its_request_still_comes():
+    with server.connect() as connection:
+        connection.send(post("/echo", "Transfer-Encoding: chunked") + chunk(b"head"))
+        head = connection.read_head()
+        equal((head.status, head.get("Transfer-Encoding"), head.get("Connection")),
+              (200, "chunked", None), "the head, before the body has ended")
+        for word in (b"one", b"two", b"three" * 1000):
+            connection.send(chunk(word))
+            got = b""
+            while len(got) < len(word):
+                got += connection._take(int(connection._line("a size"), 16))
+                connection._line("the chunk's end")
+            equal(got, word, "what came back of a piece")
+        connection.send(b"0\r\n\r\n" + make_request("GET", "/a.txt"))
+        equal(connection._line("the last size"), b"0", "the last size")
+        equal(connection._line("the last line"), b"", "the last line")
+        equal(connection.read_response().body, b"alpha\n", "what follows on the connection")
+
+
+@test
+def a_body_of_known_length_is_echoed_while_it_comes():
+    data = pattern(300000)
+    with server.connect() as connection:
+        connection.send(post("/echo", "Content-Length: %d" % len(data)) + data[:4])
+        equal(connection.read_head().status, 200, "status before the body has ended")
+        connection.send(data[4:] + make_request("GET", "/a.txt"))
+        equal(connection._chunked(), data[4:], "what came back")
+        equal(connection.read_response().body, b"alpha\n", "what follows on the connection")
+
+
+@test
+def a_broken_body_cuts_the_response_that_has_begun():
+    with server.connect() as connection:
+        connection.send(post("/echo", "Transfer-Encoding: chunked") + chunk(b"head"))
+        equal(connection.read_head().status, 200, "status")
+        connection.send(b"no size\r\n")
+        connection.expect_close()
+    equal(last()[2] < 0, True, "an error was read")
+
+
+@test
+def a_client_that_stops_in_its_body_loses_its_response():
+    with server.connect() as connection:
+        connection.send(post("/echo", "Transfer-Encoding: chunked") + chunk(b"head"))
+        equal(connection.read_head().status, 200, "status")
+        connection.expect_close()
+    equal(last()[2:], [-110, 0, 1], "-ETIMEDOUT, and the stream was released")
+
+
+@test
+def a_body_that_its_hook_does_not_read_is_under_no_time_limit():
+    with server.connect() as connection:
+        connection.send(post("/gone", "Content-Length: 4"))
+        connection.expect_silence(BODY_TIMEOUT * 1.5)
+
+
+@test
+def a_short_rest_of_the_body_keeps_the_connection():
+    for rest in (b"", b"more", pattern(60000)):
+        with server.connect() as connection:
+            connection.send(post("/early", "Content-Length: %d" % (len(rest) + 4)) + b"head")
+            equal(connection.read_response().body, b"early\n", "the answer")
+            connection.send(rest + make_request("GET", "/a.txt"))
+            equal(connection.read_response().body, b"alpha\n", "what follows")
+        with server.connect() as connection:
+            connection.send(post("/early", "Transfer-Encoding: chunked") + chunk(b"head"))
+            equal(connection.read_response().body, b"early\n", "the answer")
+            connection.send((chunk(rest) if rest else b"") + b"0\r\n\r\n" +
+                            make_request("GET", "/a.txt"))
+            equal(connection.read_response().body, b"alpha\n", "what follows")
+
+
+@test
+def a_long_rest_of_the_body_ends_the_connection():
+    with server.connect() as connection:
+        connection.send(post("/early", "Content-Length: 1000000") + b"head")
+        equal(connection.read_response().body, b"early\n", "the answer")
+        connection.expect_close()
+    with server.connect() as connection:
+        connection.send(post("/early", "Transfer-Encoding: chunked") + chunk(b"head"))
+        equal(connection.read_response().body, b"early\n", "the answer")
+        connection.send(chunk(pattern(200000)))
+        connection.expect_close()
+    with server.connect() as connection:
+        connection.send(post("/early", "Content-Length: 1000") + b"head")
+        equal(connection.read_response().body, b"early\n", "the answer")
+        connection.expect_close("a client that does not send the rest")
+
+
+@test
+def a_body_is_read_while_the_client_takes_nothing_of_the_response():
+    data = pattern(8 << 20)
+    with server.connect(receive_buffer=4096) as connection:
+        connection.send(post("/pump", "Content-Length: %d" % len(data)))
+        connection.send(data)
+        wait_for(lambda: last()[0] == len(data), what="the end of the body")
+        equal(last()[1:3], [checksum(data), 1], "checksum, and the end")
+        drop(connection)
+    server.wait_for_connections(0)
+    equal(last()[4], 1, "the stream was released")
+
+
+@test
+def a_body_is_read_between_the_steps_of_its_connection():
+    data = pattern(30000)
+    plain = post("/slow", "Content-Length: %d" % len(data)) + data
+    coded = post("/slow", "Transfer-Encoding: chunked") + \
+        b"".join(chunk(data[at:at + 700]) for at in range(0, len(data), 700)) + b"0\r\n\r\n"
+    for wire in (plain, coded):
+        for cut in (len(wire), 200, len(wire) - 3):
+            with server.connect() as connection:
+                connection.send(wire[:cut])
+                if cut < len(wire):
+                    connection.expect_silence(0.02)
+                connection.send(wire[cut:] + make_request("GET", "/a.txt"))
+                equal(connection.read_response().body, b"%d %d 1 0 0\n" % (
+                    len(data), checksum(data)), "what was read")
+                equal(connection.read_response().body, b"alpha\n", "what follows")
+
+
+@test
+def continue_is_sent_when_the_body_is_read_between_steps():
+    with server.connect() as connection:
+        connection.send(post("/slow", "Content-Length: 4", "Expect: 100-continue"))
+        equal(connection.read_head().status, 100, "status")
+        connection.send(b"data")
+        equal(connection.read_response().body, b"4 %d 1 0 0\n" % checksum(b"data"), "answer")
+
+
+# Nobody waits any more
+
+@test
+def a_hook_that_waits_learns_that_its_client_has_gone():
+    with server.connect() as connection:
+        connection.send(make_request("GET", "/gone"))
+        connection.expect_silence(0.05)
+        equal(last()[3], 0, "hooks that found nobody")
+        connection.finish_sending()
+        wait_for(lambda: last()[3] == 1, what="the hook to see it")
+
+
+@test
+def a_stream_that_waits_learns_that_its_client_has_gone():
+    with server.connect() as connection:
+        connection.send(make_request("GET", "/gone-stream"))
+        equal(connection.read_head().status, 200, "status")
+        connection.finish_sending()
+        wait_for(lambda: last()[3:] == [1, 1], what="the stream to see it")
+
+
+@test
+def a_client_that_has_sent_more_is_still_waited_for():
+    with server.connect() as connection:
+        connection.send(make_request("GET", "/gone") + make_request("GET", "/a.txt"))
+        connection.finish_sending()
+        connection.expect_silence(0.1)
+        equal(last()[3], 0, "hooks that found nobody")
+
+
+@test
+def a_reset_ends_what_waits():
+    with server.connect() as connection:
+        connection.send(make_request("GET", "/gone-stream"))
+        equal(connection.read_head().status, 200, "status")
+        drop(connection)
+    wait_for(lambda: last()[4] == 1, what="the stream to be released")
+
+
+main()
