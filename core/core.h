@@ -19,6 +19,7 @@
 #include "privileges.h"
 #include "root.h"
 #include "settings.h"
+#include "share.h"
 #include "upgrade.h"
 
 struct lop_core {
@@ -26,6 +27,7 @@ struct lop_core {
 	char **arguments;    /* argv as given, for an upgrade */
 	struct settings settings;
 	struct modules modules;
+	struct share *shares; /* blocks that modules share over all workers */
 	struct listeners listeners;
 	struct log_target log; /* where logs go, one file a worker */
 	struct log_format *log_format; /* compiled; NULL when nothing is logged */

@@ -118,6 +118,8 @@ libcore_a_SOURCES = \
 	core/serve.c \
 	core/serve.h \
 	core/settings.h \
+	core/share.c \
+	core/share.h \
 	core/signals.c \
 	core/signals.h \
 	core/static.c \

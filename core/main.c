@@ -248,7 +248,7 @@ static int run(struct lop_core *core, int argc, char **argv)
 		status = check_settings(core);
 	if (status != GO_ON)
 		return status;
-	workers = core->settings.workers > 0 ? core->settings.workers : os_cpu_count();
+	workers = lop_core_workers(core);
 	status = start(core, workers);
 	if (status != GO_ON)
 		return status;
@@ -260,6 +260,7 @@ static void stop(struct lop_core *core)
 	listeners_close(core);
 	pid_file_remove(core);
 	modules_fini(core);
+	shares_free(&core->shares);
 	log_target_fini(&core->log);
 	log_format_free(&core->log_format);
 	mime_free(&core->mime);

@@ -14,4 +14,5 @@ pkginclude_HEADERS = \
 	include/lophttpd/request.h \
 	include/lophttpd/response.h \
 	include/lophttpd/sandbox.h \
+	include/lophttpd/share.h \
 	include/lophttpd/transport.h

@@ -65,6 +65,7 @@ unit_tests = \
 	tests/unit/test_range \
 	tests/unit/test_root \
 	tests/unit/test_sched \
+	tests/unit/test_share \
 	tests/unit/test_target \
 	tests/unit/test_timer \
 	tests/unit/test_upload

@@ -17,6 +17,7 @@
 #include <lophttpd/request.h>
 #include <lophttpd/response.h>
 #include <lophttpd/sandbox.h>
+#include <lophttpd/share.h>
 #include <lophttpd/transport.h>
 
 #endif
