@@ -11,6 +11,7 @@ pkginclude_HEADERS = \
 	include/lophttpd/message.h \
 	include/lophttpd/module.h \
 	include/lophttpd/protocol.h \
+	include/lophttpd/proxy.h \
 	include/lophttpd/request.h \
 	include/lophttpd/response.h \
 	include/lophttpd/sandbox.h \

@@ -13,6 +13,7 @@ modules_proxy_la_SOURCES = \
 	proxy/proxy_header.h \
 	proxy/route.h \
 	proxy/shared.h \
+	proxy/sticky.h \
 	proxy/url.h
 modules_proxy_la_CPPFLAGS = $(AM_CPPFLAGS) -iquote $(srcdir)/proxy $(OPENSSL_CFLAGS) $(CARES_CFLAGS)
 modules_proxy_la_LIBADD = $(OPENSSL_LIBS) $(CARES_LIBS)
