@@ -52,7 +52,8 @@ void routes_clear(struct routes *routes);
  * looked at): path is lop_request_path(), and dot segments and empty segments of target, which is
  * lop_request_target() in any of its forms, are gone as they are there. When a hook has rewritten
  * the path, that is encoded and the client's spelling is not used. Writes at most size bytes, no
- * NUL; returns the length, or -ENOBUFS; or -EINVAL, to be answered with 400: path is not below the
+ * NUL (the length of upstream, three times that of path and that of target together, and one more,
+ * are always enough); returns the length, or -ENOBUFS; or -EINVAL, to be answered with 400: path is not below the
  * prefix ("*" is not), or has what upstreams read in different ways: a backslash, or a dot segment
  * with a parameter ("..;x"), each also encoded. */
 long route_target(const struct route *route, struct lop_str path, struct lop_str target, char *out,

@@ -19,21 +19,21 @@
 #include <lophttpd/base.h>
 
 enum upstream_kind {
-	UPSTREAM_TCP, /* host is a name or a literal address */
+	UPSTREAM_TCP,  /* host is a name or a literal address */
 	UPSTREAM_UNIX, /* host is the path of the socket */
 	UPSTREAM_SRV,  /* host is the name whose SRV records are the servers */
 };
 
 struct upstream_url {
 	enum upstream_kind kind;
-	bool secure;   /* https */
-	bool literal;  /* host is an address: needs no resolver */
-	bool backup;   /* used when no other server is left */
-	uint16_t port; /* filled in; 0 for UNIX and SRV */
+	bool secure;              /* https */
+	bool literal;             /* host is an address: needs no resolver */
+	bool backup;              /* used when no other server is left */
+	uint16_t port;            /* filled in; 0 for UNIX and SRV */
 	uint32_t weight;          /* 1 … 256, preset 1 */
 	uint32_t max_connections; /* over all workers; 0 no bound */
 	int64_t slow_start;       /* ns, 0 none */
-	char *host;      /* without brackets */
+	char *host;               /* without brackets */
 	char *authority; /* for the Host field: host, and port unless the scheme's default; a UNIX
 	                  * socket's is "localhost" */
 	char *path;      /* begins with '/' */
