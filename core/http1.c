@@ -48,10 +48,13 @@ static void queue_request(struct http1 *http1)
 	http1->request = NULL;
 }
 
-/* Whether a request whose framing is intact, but which ends in this status, ends the connection. */
-static bool closes_after(const struct http1 *http1, int status)
+/* Whether a request whose framing is intact, but which ends in this page, ends the connection. What a
+ * hook has made for an error, also somebody else's, does not. */
+static bool closes_after(const struct http1 *http1, const struct response *response)
 {
-	if (http1->worker->settings->keep_on_error || status < 400)
+	const int status = response->status;
+
+	if (http1->worker->settings->keep_on_error || !response->page)
 		return false;
 	return status == 400 || status == 408 || status == 413 || status >= 500;
 }
@@ -59,7 +62,7 @@ static bool closes_after(const struct http1 *http1, int status)
 /* The response stands: sends it. */
 static enum http1_next answer(struct http1 *http1)
 {
-	if (closes_after(http1, http1->request->response.status))
+	if (closes_after(http1, &http1->request->response))
 		http1->close = true;
 	if (http1_respond(http1) < 0)
 		return HTTP1_CLOSE;

@@ -28,8 +28,24 @@ static int abandoned(void *context)
 	return http1->abandoned;
 }
 
+static int interim(void *context, int status, unsigned first)
+{
+	struct http1 *http1 = context;
+
+	if (status == 100) {
+		if (!http1->continue_expected)
+			return 0;
+		http1->continue_expected = false;
+	}
+	/* A step sends what it has queued when it can go no further. */
+	if (!http1->stepping)
+		conn_wake(http1->conn);
+	return http1_queue_interim(http1, status, first);
+}
+
 const struct request_carrier http1_carrier = {
 	.abandoned = abandoned,
+	.interim = interim,
 };
 
 void http1_body_ready(struct http1 *http1)

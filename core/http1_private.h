@@ -101,6 +101,8 @@ bool http1_is_duplex(const struct http1 *http1);
 /* http1_send.c */
 /* Queues the head, and the body as far as it is at hand. 0 or a negative errno. */
 int http1_respond(struct http1 *http1);
+/* Queues an interim response with the response's fields from the index `first` on. */
+int http1_queue_interim(struct http1 *http1, int status, unsigned first);
 /* Moves body segments to the output: 1 all are queued, 0 there is no room, -EAGAIN a stream has
  * nothing now, negative errno. */
 int http1_queue_body(struct http1 *http1);

@@ -57,28 +57,39 @@ static size_t head_size(const struct lop_request *request)
 	return size;
 }
 
+/* "HTTP/1.1 200 OK" and the end of the line. */
+static char *put_status(char *out, int status)
+{
+	const char *reason = status_reason(status);
+
+	out = PUT(out, "HTTP/1.1 ");
+	out = put_number(out, (uint64_t)status);
+	*out++ = ' ';
+	out = put(out, reason, strlen(reason));
+	return PUT(out, "\r\n");
+}
+
+static char *put_field(char *out, const struct response_field *field)
+{
+	out = put(out, field->name.data, field->name.length);
+	out = PUT(out, ": ");
+	out = put(out, field->value.data, field->value.length);
+	return PUT(out, "\r\n");
+}
+
 /* Renders the head into out, which holds head_size() bytes; *date is where the date stands. */
 static size_t render_head(const struct lop_request *request, const struct framing *framing,
                           char *out, size_t *date)
 {
 	const struct response *response = &request->response;
-	const char *reason = status_reason(response->status);
-	char *p = out;
+	char *p = put_status(out, response->status);
 
-	p = PUT(p, "HTTP/1.1 ");
-	p = put_number(p, (uint64_t)response->status);
-	*p++ = ' ';
-	p = put(p, reason, strlen(reason));
-	p = PUT(p, "\r\nServer: " SERVER "\r\nDate: ");
+	p = PUT(p, "Server: " SERVER "\r\nDate: ");
 	*date = (size_t)(p - out);
 	p = put(p, worker_date(request->worker), DATE_LENGTH);
 	p = PUT(p, "\r\n");
-	for (unsigned i = 0; i < response->field_count; i++) {
-		p = put(p, response->fields[i].name.data, response->fields[i].name.length);
-		p = PUT(p, ": ");
-		p = put(p, response->fields[i].value.data, response->fields[i].value.length);
-		p = PUT(p, "\r\n");
-	}
+	for (unsigned i = 0; i < response->field_count; i++)
+		p = put_field(p, &response->fields[i]);
 	if (framing->length >= 0) {
 		p = PUT(p, "Content-Length: ");
 		p = put_number(p, (uint64_t)framing->length);
@@ -113,6 +124,31 @@ int http1_queue_text(struct http1 *http1, const char *text, size_t length)
 	worker_scratch_commit(http1->worker, length);
 	output_memory(output, memory, offset, length);
 	count_queued(http1, length);
+	return 0;
+}
+
+int http1_queue_interim(struct http1 *http1, int status, unsigned first)
+{
+	const struct response *response = &http1->request->response;
+	struct output *output = conn_output(http1->conn);
+	size_t offset;
+	struct lop_memory *memory =
+		worker_scratch(http1->worker, head_size(http1->request), &offset);
+	char *head;
+	char *p;
+
+	if (output == NULL || memory == NULL)
+		return -ENOMEM;
+	if (output_room(output) < 2) /* one is for the response */
+		return -ENOBUFS;
+	head = memory->data + offset;
+	p = put_status(head, status);
+	for (unsigned i = first; i < response->field_count; i++)
+		p = put_field(p, &response->fields[i]);
+	p = PUT(p, "\r\n");
+	worker_scratch_commit(http1->worker, (size_t)(p - head));
+	output_memory(output, memory, offset, (size_t)(p - head));
+	count_queued(http1, (uint64_t)(p - head));
 	return 0;
 }
 

@@ -140,7 +140,7 @@ int request_prepare(struct lop_request *request)
 	request->query = target.query;
 	request->host = target.authority.data != NULL ? target.authority
 	                                              : request_known(request, HTTP1_HOST);
-	return head->method == LOP_METHOD_UNKNOWN ? request_refuse(request, 501) : 0;
+	return 0;
 }
 
 int status_of_error(int error)
@@ -210,6 +210,8 @@ int request_run(struct lop_request *request)
 		if (request->phase == LOP_PHASE_CONTENT && !request->answered)
 			request_fail(request, request->fallback);
 		request->phase++;
+		if (request->phase == LOP_PHASE_CONTENT)
+			request->response.field_early = request->response.field_count;
 	}
 	return LOP_DONE;
 }
@@ -241,6 +243,7 @@ void request_fail(struct lop_request *request, int status)
 	response_clear_body(request);
 	request->response.rendered = NULL;
 	request->response.status = status;
+	request->response.page = true;
 	request->answered = true;
 	if (status == 503)
 		(void)lop_response_set_field(request, "Retry-After", STR("1"));

@@ -72,9 +72,11 @@ struct rendered {
 struct response {
 	int status;
 	bool close;          /* the hook asked for it */
+	bool page;           /* it is the core's page for an error */
 	bool fields_shared;  /* fields belong to somebody else: copy before changing */
 	uint16_t field_count;
 	uint16_t field_size;
+	uint16_t field_early; /* those from before CONTENT, which interim responses leave alone */
 	uint16_t segment_count;
 	uint16_t segment_size;
 	struct response_field *fields;
@@ -87,6 +89,8 @@ struct response {
  * body_read. */
 struct request_carrier {
 	int (*abandoned)(void *context);
+	/* Sends fields from the index `first` on as an interim response. */
+	int (*interim)(void *context, int status, unsigned first);
 };
 
 struct request_state {

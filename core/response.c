@@ -119,6 +119,22 @@ int lop_response_add_field(struct lop_request *request, const char *name, struct
 	return 0;
 }
 
+int lop_response_interim(struct lop_request *request, int status)
+{
+	struct response *response = &request->response;
+	int result = 0;
+
+	if (status < 100 || status > 199 || status == 101 || request->answered ||
+	    request->phase != LOP_PHASE_CONTENT)
+		return -EINVAL;
+	if (request->carrier != NULL && request->head.version >= 101)
+		result = request->carrier->interim(request->body_context, status,
+		                                   response->field_early);
+	if (response->field_count > response->field_early)
+		response->field_count = response->field_early;
+	return result;
+}
+
 static bool same_name(struct lop_str name, const char *other, size_t length)
 {
 	return name.length == length && strncasecmp(name.data, other, length) == 0;

@@ -318,6 +318,8 @@ static int static_content(void *state, struct lop_request *request)
 		break;
 	case LOP_METHOD_OPTIONS:
 		return answer_options(request);
+	case LOP_METHOD_UNKNOWN:
+		return 501;
 	default:
 		return lop_response_add_field(request, "Allow", STR(ALLOW)) < 0 ? 500 : 405;
 	}

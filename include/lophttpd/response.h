@@ -30,6 +30,12 @@ LOP_API int lop_response_set_field(struct lop_request *request, const char *name
 LOP_API int lop_response_remove_field(struct lop_request *request, const char *name);
 LOP_API struct lop_str lop_response_field(const struct lop_request *request, const char *name);
 
+/* Sends an interim response, RFC 9110 15.2, with the fields that CONTENT hooks have set so far, and drops
+ * those; before the response stands. Clients of HTTP/1.0 and of protocols that have none get nothing; 100 goes
+ * only to who waits for it and has not had it. -EINVAL for 101 and what is not 1xx, or when it is too
+ * late, -ENOBUFS when the client takes nothing. */
+LOP_API int lop_response_interim(struct lop_request *request, int status);
+
 /* Adds ETag (in its quotes) and Last-Modified (seconds since 1970), and compares the request's
  * preconditions with them, RFC 9110 13.2.2. Returns 0: go on, 304: set that status and return
  * LOP_DONE, 412: return it; or a negative errno. */

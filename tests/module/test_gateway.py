@@ -207,6 +207,78 @@ def continue_is_sent_when_the_body_is_read_between_steps():
         equal(connection.read_response().body, b"4 %d 1 0 0\n" % checksum(b"data"), "answer")
 
 
+# Interim responses
+
+def fields_of(response):
+    return [each for each in response.fields if each[0] not in ("Server", "Date")]
+
+
+@test
+def interim_responses_go_before_the_final_one():
+    with server.connect() as connection:
+        for _ in range(2):
+            response = connection.get("/hints")
+            equal([(each.status, each.fields) for each in response.interim],
+                  [(103, [("Link", "</early>")]), (103, [("Link", "</late>")])], "interim ones")
+            equal(fields_of(response), [("X-Access", "granted"), ("X-Final", "yes"),
+                                        ("Content-Length", "6")], "fields of the final one")
+            equal(response.body, b"final\n", "body")
+        equal(connection.get("/a.txt").body, b"alpha\n", "what follows")
+
+
+@test
+def an_interim_100_goes_only_to_who_waits_for_it():
+    with server.connect() as connection:
+        connection.send(post("/hints", "Expect: 100-continue", "Content-Length: 4"))
+        equal(connection.read_head().status, 100, "status")
+        connection.send(b"body")
+        response = connection.read_response()
+        equal([each.status for each in response.interim], [103, 103], "interim ones")
+        equal(response.body, b"final\n", "body")
+
+
+@test
+def an_old_client_gets_no_interim_response():
+    with server.connect() as connection:
+        response = connection.request("GET", "/hints", version="1.0")
+        equal((response.interim, response.get("Link"), response.body), ([], None, b"final\n"),
+              "interim ones, what they held, body")
+
+
+# What hooks get to see
+
+@test
+def a_hook_may_claim_any_method_with_its_body():
+    with server.connect() as connection:
+        for method in ("GET", "DELETE", "PATCH", "PUT", "OPTIONS", "TRACE", "PROPFIND", "x-1"):
+            response = connection.request(method, "/method", body=b"some")
+            equal((response.status, response.get("X-Method"), response.body),
+                  (599, method, b"some"), "what the hook saw")
+        equal(connection.request("GET", "http://other.invalid/a?method").get("X-Host"),
+              "other.invalid", "the host of an absolute target")
+        response = connection.request("CONNECT", "origin.invalid:443")
+        equal((response.get("X-Method"), response.get("X-Host")),
+              ("CONNECT", "origin.invalid:443"), "what the hook saw of CONNECT")
+
+
+@test
+def what_no_hook_claims_is_still_refused():
+    for method, status in (("PROPFIND", 501), ("DELETE", 405), ("TRACE", 405)):
+        equal(server.request(method, "/a.txt", body=b"some").status, status, "status")
+
+
+@test
+def upgrade_and_expect_are_seen_by_hooks():
+    with server.connect() as connection:
+        connection.send(post("/method", "Upgrade: websocket, x", "Connection: upgrade",
+                             "Expect: 100-Continue", "Content-Length: 4"))
+        equal(connection.read_head().status, 100, "status once the hook reads")
+        connection.send(b"body")
+        response = connection.read_response()
+        equal((response.get("X-Upgrade"), response.get("X-Expect")),
+              ("websocket, x", "100-Continue"), "what the hook saw")
+
+
 # Nobody waits any more
 
 @test

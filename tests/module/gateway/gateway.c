@@ -37,6 +37,13 @@ static int path_is(const struct lop_request *request, const char *text)
 	return strcmp(lop_request_path(request).data, text) == 0;
 }
 
+static int query_is(const struct lop_request *request, const char *text)
+{
+	struct lop_str query = lop_request_query(request);
+
+	return query.length == strlen(text) && memcmp(query.data, text, query.length) == 0;
+}
+
 static struct job *job_of(struct gateway *gateway, struct lop_request *request)
 {
 	struct job *job = lop_request_state(request, gateway);
@@ -193,6 +200,64 @@ static int content_slow(struct job *job)
 	return job->counts.ended ? tell(job->request, &job->counts) : LOP_AGAIN;
 }
 
+/* Tells the client something beforehand: from the hook, and from a timer. */
+
+static int early_hints(struct lop_request *request, const char *link)
+{
+	int result = lop_response_add_field(request, "Link",
+	                                    (struct lop_str){ link, strlen(link) });
+
+	return result < 0 ? result : lop_response_interim(request, 103);
+}
+
+static void hints_fired(void *context)
+{
+	struct job *job = context;
+
+	job->counts.bytes++;
+	(void)early_hints(job->request, "</late>");
+	lop_request_wake(job->request);
+}
+
+static int content_hints(struct job *job)
+{
+	if (job->timer == NULL) {
+		if (lop_response_interim(job->request, 101) != -EINVAL ||
+		    lop_response_interim(job->request, 200) != -EINVAL ||
+		    lop_response_interim(job->request, 100) < 0 ||
+		    early_hints(job->request, "</early>") < 0)
+			return 500;
+		job->timer = lop_timer_new(lop_request_worker(job->request), hints_fired, job);
+		if (job->timer == NULL)
+			return -ENOMEM;
+		lop_timer_start(job->timer, 5 * NS_PER_MS);
+	}
+	if (job->counts.bytes == 0)
+		return LOP_AGAIN;
+	(void)lop_response_add_field(job->request, "X-Final", (struct lop_str){ "yes", 3 });
+	return lop_response_body_copy(job->request, "final\n", 6) < 0 ? 500 : LOP_DONE;
+}
+
+/* An answer with the method's name, a field of the request, and its body. */
+static int content_method(struct job *job)
+{
+	struct lop_request *request = job->request;
+	struct lop_str seen = lop_request_method_name(request);
+	char body[64];
+	ssize_t got = lop_request_body_read(request, body, sizeof(body));
+
+	if (got == -EAGAIN)
+		return LOP_AGAIN;
+	if (got < 0)
+		return (int)got;
+	lop_response_set_status(request, 599);
+	(void)lop_response_add_field(request, "X-Method", seen);
+	(void)lop_response_add_field(request, "X-Host", lop_request_host(request));
+	(void)lop_response_add_field(request, "X-Upgrade", lop_request_field(request, "Upgrade"));
+	(void)lop_response_add_field(request, "X-Expect", lop_request_field(request, "Expect"));
+	return lop_response_body_copy(request, body, (size_t)got) < 0 ? 500 : LOP_DONE;
+}
+
 /* Waits for ever, until nobody waits for it. */
 static int content_gone(struct job *job)
 {
@@ -214,6 +279,12 @@ static ssize_t gone_pull(void *context, char *buffer, size_t size)
 	return -ECONNRESET;
 }
 
+static int access_field(void *state, struct lop_request *request)
+{
+	(void)state;
+	return lop_response_add_field(request, "X-Access", (struct lop_str){ "granted", 7 });
+}
+
 static int content(void *state, struct lop_request *request)
 {
 	struct gateway *gateway = state;
@@ -232,6 +303,11 @@ static int content(void *state, struct lop_request *request)
 		return content_pump(job);
 	if (path_is(request, "/slow"))
 		return content_slow(job);
+	if (path_is(request, "/hints"))
+		return content_hints(job);
+	if (path_is(request, "/method") || query_is(request, "method") ||
+	    lop_request_method(request) == LOP_METHOD_CONNECT)
+		return content_method(job);
 	if (path_is(request, "/gone"))
 		return content_gone(job);
 	if (path_is(request, "/gone-stream"))
@@ -251,6 +327,7 @@ static int done(void *state, struct lop_request *request)
 }
 
 static const struct lop_hook hooks[] = {
+	LOP_HOOK(LOP_PHASE_ACCESS, LOP_PRIORITY_FIRST, "field", access_field),
 	LOP_HOOK(LOP_PHASE_CONTENT, LOP_PRIORITY_FIRST, "content", content),
 	LOP_HOOK(LOP_PHASE_DONE, LOP_PRIORITY_FIRST, "free", done),
 	LOP_HOOK_END,
