@@ -64,9 +64,13 @@ static enum http1_next answer(struct http1 *http1)
 {
 	if (closes_after(http1, &http1->request->response))
 		http1->close = true;
+	http1_try_upgrade(http1);
 	if (http1_respond(http1) < 0)
 		return HTTP1_CLOSE;
 	http1->state = HTTP1_SEND;
+	/* What came with the request may be the first of what is watched. */
+	if (http1->duplex && http1->request->body_ready != NULL)
+		conn_wake(http1->conn);
 	return HTTP1_GO;
 }
 
@@ -148,13 +152,11 @@ static enum http1_next step_drain(struct http1 *http1)
 	return error < 0 ? answer_instead(http1, status_of_error(error)) : answer(http1);
 }
 
-/* All of the response is queued, and nothing of the request is left. */
-static enum http1_next end_exchange(struct http1 *http1)
+void http1_end_exchange(struct http1 *http1)
 {
 	http1->body_done = true;
 	queue_request(http1);
 	http1->state = http1->close ? HTTP1_FINISH : HTTP1_HEAD;
-	return HTTP1_GO;
 }
 
 /* A stream has ended before the body that was read meanwhile: a short rest keeps the connection. */
@@ -173,7 +175,8 @@ static enum http1_next step_rest(struct http1 *http1)
 		http1->close = true;
 		http1->linger = true;
 	}
-	return end_exchange(http1);
+	http1_end_exchange(http1);
+	return HTTP1_GO;
 }
 
 static enum http1_next step_send(struct http1 *http1)
@@ -191,18 +194,20 @@ static enum http1_next step_send(struct http1 *http1)
 		if (http1->duplex && http1->conn->timed_out)
 			return HTTP1_CLOSE;
 		/* The stream's owner knows how long it may take. */
-		if (http1->body_done || !http1->body_starved)
+		if (http1->body_done || http1->tunnel || !http1->body_starved)
 			http1->conn->deadline = 0;
 		return HTTP1_WAIT;
 	}
 	/* The whole was promised: the client must see that this is not the end. */
 	if (result < 0)
 		return HTTP1_CLOSE;
-	if (http1->body_done || !http1->duplex)
-		return end_exchange(http1);
+	if (http1->body_done || !http1->duplex) {
+		http1_end_exchange(http1);
+		return HTTP1_GO;
+	}
 	http1->conn->deadline = 0;
 	http1->body_before = http1->request->body_taken;
-	http1->state = HTTP1_REST;
+	http1->state = http1->tunnel ? HTTP1_HALF : HTTP1_REST;
 	return HTTP1_GO;
 }
 
@@ -257,8 +262,8 @@ typedef enum http1_next http1_step_f(struct http1 *http1);
 
 static http1_step_f *const steps[HTTP1_STATES] = {
 	[HTTP1_HEAD] = http1_step_head, [HTTP1_RUN] = step_run,   [HTTP1_DRAIN] = step_drain,
-	[HTTP1_SEND] = step_send,       [HTTP1_REST] = step_rest, [HTTP1_FINISH] = step_finish,
-	[HTTP1_LINGER] = step_linger,
+	[HTTP1_SEND] = step_send,       [HTTP1_REST] = step_rest, [HTTP1_HALF] = http1_step_half,
+	[HTTP1_FINISH] = step_finish,   [HTTP1_LINGER] = step_linger,
 };
 
 /* Opens a window in which the client has to take the least rate's bytes. */
@@ -290,7 +295,7 @@ static enum http1_next flush(struct http1 *http1, size_t quantum)
 		return HTTP1_MORE;
 	if (result != -EAGAIN)
 		return HTTP1_CLOSE;
-	if (!http1->window) {
+	if (!http1->window && !http1->tunnel) {
 		http1->window = true;
 		window_open(http1);
 	}
@@ -392,7 +397,7 @@ static enum lop_step http1_step(void *state, struct lop_connection *conn, size_t
 	http1->stepping = true;
 	if (conn->broken && conn->output != NULL)
 		return LOP_STEP_CLOSE;
-	if (http1->state == HTTP1_SEND && !http1->body_done)
+	if (http1->duplex && !http1->body_done)
 		http1_body_ready(http1);
 	/* While the output is blocked, nothing else can move but a body that a hook watches. */
 	next = flush(http1, quantum);

@@ -24,6 +24,8 @@ void http1_body_start(struct http1 *http1)
 	http1->body_wanted = false;
 	http1->body_starved = false;
 	http1->duplex = false;
+	http1->tunnel = false;
+	http1->half_closed = false;
 	http1->body_left = head->content_length > 0 ? head->content_length : 0;
 	http1->body_done = !head->chunked && http1->body_left == 0;
 	http1->continue_expected = head->expect_continue && !http1->body_done;
@@ -87,6 +89,10 @@ static ssize_t read_plain(struct http1 *http1, void *buffer, size_t size)
 		http1_consume(http1, (size_t)count);
 	} else {
 		count = conn_read(http1->conn, buffer, size);
+		if (count == 0 && http1->tunnel) {
+			http1->body_done = true;
+			return 0;
+		}
 		if (count <= 0)
 			return count == 0 ? -ECONNRESET : count;
 	}
@@ -134,7 +140,8 @@ static ssize_t after_read(struct http1 *http1, ssize_t result)
 {
 	http1->body_starved = result == -EAGAIN;
 	/* Who waits for the body is bound by the client's time, others by their own. */
-	if (http1->body_starved && (http1->state == HTTP1_RUN || http1->state == HTTP1_SEND))
+	if (http1->body_starved && !http1->tunnel &&
+	    (http1->state == HTTP1_RUN || http1->state == HTTP1_SEND))
 		await_body(http1);
 	if (http1->stepping)
 		return result;

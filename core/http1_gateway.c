@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What a gateway needs beyond a request that is read and a response that follows: both at once,
- * and to know when nobody waits for the response any more.
+ * interim responses, connections that are handed over, and to know when nobody waits for the
+ * response any more.
  */
 #include "config.h"
 
@@ -43,9 +44,17 @@ static int interim(void *context, int status, unsigned first)
 	return http1_queue_interim(http1, status, first);
 }
 
+static int upgradable(void *context)
+{
+	const struct http1 *http1 = context;
+
+	return http1->body_done ? 0 : -EBUSY;
+}
+
 const struct request_carrier http1_carrier = {
 	.abandoned = abandoned,
 	.interim = interim,
+	.upgradable = upgradable,
 };
 
 void http1_body_ready(struct http1 *http1)
@@ -53,6 +62,8 @@ void http1_body_ready(struct http1 *http1)
 	const struct lop_connection *conn = http1->conn;
 	struct lop_request *request = http1->request;
 
+	if (http1->state != HTTP1_SEND && http1->state != HTTP1_HALF)
+		return;
 	if (request->body_ready != NULL &&
 	    (conn->readable || conn->pending_length > 0 || conn->timed_out))
 		request->body_ready(request->body_ready_context);
@@ -67,4 +78,54 @@ bool http1_is_duplex(const struct http1 *http1)
 			return true;
 	}
 	return false;
+}
+
+void http1_try_upgrade(struct http1 *http1)
+{
+	struct lop_request *request = http1->request;
+	const int status = request->response.status;
+
+	if (!request->response.upgrade || !http1->body_done)
+		return;
+	if (status != 101 &&
+	    (request->head.method != LOP_METHOD_CONNECT || status < 200 || status > 299))
+		return;
+	http1->tunnel = true;
+	http1->duplex = true;
+	http1->close = true;
+	http1->body_done = false;
+	http1->body_chunked = false;
+	http1->body_left = INT64_MAX;
+	request->body_length = -1;
+	request->body_limit = -1;
+	http1->conn->deadline = 0;
+}
+
+/* Everything that was to be sent is on its way; whoever watches the other direction goes on. */
+enum http1_next http1_step_half(struct http1 *http1)
+{
+	struct lop_connection *conn = http1->conn;
+	struct lop_request *request = http1->request;
+	int result;
+
+	if (conn->broken)
+		return HTTP1_CLOSE;
+	if (conn->output != NULL)
+		return HTTP1_WAIT;
+	if (!http1->half_closed) {
+		result = conn->acceptor->transport->shutdown(conn->transport_state);
+		if (result == LOP_WANT_READ || result == LOP_WANT_WRITE) {
+			conn->crossed = true;
+			return HTTP1_WAIT;
+		}
+		if (result < 0)
+			return HTTP1_CLOSE;
+		http1->half_closed = true;
+	}
+	request->waiting = !http1->body_done && request->body_ready != NULL;
+	if (request->waiting)
+		return HTTP1_WAIT;
+	http1->linger = !http1->body_done;
+	http1_end_exchange(http1);
+	return HTTP1_GO;
 }

@@ -23,6 +23,7 @@ enum http1_state {
 	HTTP1_DRAIN,  /* a request body that no hook wanted is read and thrown away */
 	HTTP1_SEND,   /* the response's segments go to the output */
 	HTTP1_REST,   /* the response is queued before its request was read to the end */
+	HTTP1_HALF,   /* a tunnel's response has ended, the client may still send */
 	HTTP1_FINISH, /* what is queued goes out, then the connection ends */
 	HTTP1_LINGER, /* nothing more is written; the peer's last bytes are thrown away */
 	HTTP1_STATES,
@@ -49,6 +50,8 @@ struct http1 {
 	bool body_wanted;  /* a hook has begun to read it */
 	bool body_starved; /* the latest read found nothing: the client is waited for */
 	bool duplex;       /* the response goes out while the body is still read */
+	bool tunnel;       /* the same, and both are raw bytes without end */
+	bool half_closed;  /* the tunnel's response has ended */
 	bool stepping;     /* the input buffer is this connection's */
 	bool abandoned;    /* the client has been seen to be gone */
 	int64_t body_left; /* of a body with Content-Length */
@@ -59,6 +62,8 @@ struct http1 {
 	uint64_t window_acked; /* for the least rate: bytes acknowledged when the window began */
 };
 
+/* The response is queued, and nothing of the request is left: on to the next, or to the end. */
+void http1_end_exchange(struct http1 *http1);
 /* Between steps the worker's input buffer belongs to others: puts back what was not used. 0 or
  * -ENOMEM. */
 int http1_leave_input(struct http1 *http1);
@@ -95,6 +100,9 @@ bool http1_body_drainable(const struct http1 *http1);
 extern const struct request_carrier http1_carrier;
 /* Lets a hook read the body, whatever the response waits for. */
 void http1_body_ready(struct http1 *http1);
+/* Hands the connection over when the response that stands says so. */
+void http1_try_upgrade(struct http1 *http1);
+enum http1_next http1_step_half(struct http1 *http1);
 /* Whether the response that stands goes out while the body is still read. */
 bool http1_is_duplex(const struct http1 *http1);
 

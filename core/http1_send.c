@@ -25,6 +25,7 @@ struct framing {
 	bool chunked;
 	bool close;      /* say that the connection ends */
 	bool keep_alive; /* say that it stays: HTTP/1.0 */
+	bool upgrade;    /* say that it speaks something else from now on */
 };
 
 static char *put(char *out, const char *text, size_t length)
@@ -101,6 +102,8 @@ static size_t render_head(const struct lop_request *request, const struct framin
 		p = PUT(p, "Connection: close\r\n");
 	else if (framing->keep_alive)
 		p = PUT(p, "Connection: keep-alive\r\n");
+	else if (framing->upgrade)
+		p = PUT(p, "Connection: Upgrade\r\n");
 	p = PUT(p, "\r\n");
 	return (size_t)(p - out);
 }
@@ -165,6 +168,9 @@ static struct framing choose_framing(struct http1 *http1)
 	const int status = request->response.status;
 	struct framing framing = { .length = response_length(request) };
 
+	http1->framed = false;
+	if (http1->tunnel)
+		return (struct framing){ .length = -1, .upgrade = status == 101 };
 	if (request->response.close || http1->worker->draining)
 		http1->close = true;
 	/* A body that was not read to its end here never is: it must not be taken for a request. */
@@ -290,7 +296,8 @@ int http1_respond(struct http1 *http1)
 	if (respond_rendered(http1, output))
 		return 0;
 	framing = choose_framing(http1);
-	if (request->head.method == LOP_METHOD_HEAD || !has_body(request->response.status))
+	if (!http1->tunnel &&
+	    (request->head.method == LOP_METHOD_HEAD || !has_body(request->response.status)))
 		response_clear_body(request);
 	memory = worker_scratch(http1->worker, head_size(request) + GATHER_MAX, &offset);
 	if (memory == NULL)

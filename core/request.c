@@ -244,6 +244,7 @@ void request_fail(struct lop_request *request, int status)
 	request->response.rendered = NULL;
 	request->response.status = status;
 	request->response.page = true;
+	request->response.upgrade = false;
 	request->answered = true;
 	if (status == 503)
 		(void)lop_response_set_field(request, "Retry-After", STR("1"));

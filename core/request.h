@@ -73,6 +73,7 @@ struct response {
 	int status;
 	bool close;          /* the hook asked for it */
 	bool page;           /* it is the core's page for an error */
+	bool upgrade;        /* behind it there are raw bytes, if the status says so */
 	bool fields_shared;  /* fields belong to somebody else: copy before changing */
 	uint16_t field_count;
 	uint16_t field_size;
@@ -91,6 +92,8 @@ struct request_carrier {
 	int (*abandoned)(void *context);
 	/* Sends fields from the index `first` on as an interim response. */
 	int (*interim)(void *context, int status, unsigned first);
+	/* Whether the connection can be handed over: 0 or a negative errno. */
+	int (*upgradable)(void *context);
 };
 
 struct request_state {

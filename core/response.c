@@ -382,6 +382,19 @@ ssize_t lop_response_body_read(struct lop_request *request, void *buffer, size_t
 	return 0;
 }
 
+int lop_response_upgrade(struct lop_request *request)
+{
+	int result;
+
+	if (request->carrier == NULL)
+		return -EOPNOTSUPP;
+	if (request->head.version < 101)
+		return -EINVAL;
+	result = request->carrier->upgradable(request->body_context);
+	request->response.upgrade = result == 0;
+	return result;
+}
+
 void lop_response_close(struct lop_request *request)
 {
 	request->response.close = true;

@@ -63,6 +63,16 @@ typedef void lop_pull_end_f(void *context);
 LOP_API int lop_response_body_stream(struct lop_request *request, int64_t length, lop_pull_f *pull,
                                      lop_pull_end_f *end, void *context);
 
+/* With status 101, or 2xx to CONNECT: behind the head both directions are raw bytes. The response's
+ * body, mostly a stream, is sent as it is, and lop_request_body_read() goes on with what the client
+ * sends; 0: it has closed its sending side. The end of the body half-closes the connection, which ends
+ * when both directions have; lop_request_body_watch() tells of the other one meanwhile, and
+ * without it what still comes is thrown away. Neither a drain nor the client's time limits apply: the
+ * hook has its own. With another status nothing changes. The field Connection is the protocol's, Upgrade
+ * the hook's. -EINVAL to HTTP/1.0, -EBUSY before the request's body was read to its end,
+ * -EOPNOTSUPP: the protocol has no such thing. */
+LOP_API int lop_response_upgrade(struct lop_request *request);
+
 /* Drops every segment so far. */
 LOP_API void lop_response_body_clear(struct lop_request *request);
 

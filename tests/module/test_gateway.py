@@ -4,6 +4,7 @@
 still read, reads between the steps of a connection, word that nobody waits any more."""
 import os
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -42,6 +43,12 @@ class Gateway:
                 Gateway._module = build()
             self._server = Server(CONTENT, "-M", Gateway._module, *self._options)
         return getattr(self._server, name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *how):
+        self._server.__exit__(*how)
 
     _module = None
 
@@ -243,6 +250,117 @@ def an_old_client_gets_no_interim_response():
         response = connection.request("GET", "/hints", version="1.0")
         equal((response.interim, response.get("Link"), response.body), ([], None, b"final\n"),
               "interim ones, what they held, body")
+
+
+# Connections that are handed over
+
+def upgraded(connection, query="", more=b""):
+    """The head of the answer after asking for an upgrade; `more` is sent behind the request."""
+    connection.send(make_request("GET", "/upgrade" + query, "Connection: upgrade",
+                                 "Upgrade: raw") + more)
+    return connection.read_head()
+
+
+def echoed(connection, data):
+    connection.send(data)
+    equal(connection._take(len(data)), data, "what came back")
+
+
+@test
+def after_101_both_directions_are_raw():
+    with server.connect() as connection:
+        head = upgraded(connection)
+        equal((head.status, fields_of(head)), (101, [
+            ("X-Access", "granted"), ("Upgrade", "raw"), ("Connection", "Upgrade")]), "the head")
+        for word in (b"a", b"GET / HTTP/1.1\r\n\r\n", b"\0\r\n" * 30000):
+            echoed(connection, word)
+        connection.finish_sending()
+        connection.expect_close()
+    equal(last()[2:], [1, 0, 1], "the end was read, the stream released")
+
+
+@test
+def after_2xx_to_connect_both_directions_are_raw():
+    with server.connect() as connection:
+        connection.send(make_request("CONNECT", "tunnel:1") + b"first")
+        head = connection.read_head()
+        equal((head.status, fields_of(head)), (200, [("X-Access", "granted")]), "the head")
+        equal(connection._take(5), b"first", "what came with the request")
+        echoed(connection, b"0\r\n\r\n")
+        connection.finish_sending()
+        connection.expect_close()
+
+
+@test
+def what_comes_with_the_request_is_not_lost():
+    with server.connect() as connection:
+        equal(upgraded(connection, "", b"first").status, 101, "status")
+        equal(connection._take(5), b"first", "what came with the request")
+    with server.connect() as connection:
+        equal(upgraded(connection, "?pump", b"first").status, 101, "status")
+        wait_for(lambda: last()[0] == 5, what="what came with the request to be seen")
+
+
+@test
+def the_end_of_the_response_half_closes_a_tunnel():
+    data = pattern(3 << 20)
+    with server.connect() as connection:
+        equal(upgraded(connection, "?half").status, 101, "status")
+        equal(connection.read_until_close(), b"bye\n", "what came until the end")
+        connection.send(data)
+        wait_for(lambda: last()[0] == len(data), what="the other direction")
+        equal(last()[1:3], [checksum(data), 0], "checksum, and no end yet")
+        connection.finish_sending()
+        wait_for(lambda: last()[2] == 1, what="the end")
+    server.wait_for_connections(0)
+
+
+@test
+def what_nobody_watches_is_thrown_away_at_the_end_of_a_tunnel():
+    with server.connect() as connection:
+        equal(upgraded(connection, "?bye", b"x" * 100000).status, 101, "status")
+        equal(connection.read_until_close(), b"bye\n", "what came until the end")
+    server.wait_for_connections(0)
+
+
+@test
+def one_direction_of_a_tunnel_never_blocks_the_other():
+    data = pattern(8 << 20)
+    with server.connect(receive_buffer=4096) as connection:
+        equal(upgraded(connection, "?pump").status, 101, "status")
+        connection.buffer = b""
+        connection.send(data)
+        wait_for(lambda: last()[0] == len(data), what="the end of the body")
+        drop(connection)
+    server.wait_for_connections(0)
+    equal(last()[4], 1, "the stream was released")
+
+
+@test
+def a_tunnel_is_under_no_time_limit_and_outlives_a_drain():
+    with Gateway("--body-timeout", "300ms", "--send-timeout", "300ms",
+                 "--keepalive-timeout", "300ms", "--drain-timeout", "20s") as own, \
+            own.connect() as connection, own.connect(receive_buffer=4096) as stuck:
+        equal(upgraded(connection).status, 101, "status")
+        equal(upgraded(stuck, "?pump").status, 101, "status")
+        connection.expect_silence(1)
+        echoed(connection, b"still there")
+        own.send_signal(signal.SIGQUIT)
+        connection.expect_silence(0.2)
+        echoed(connection, b"even now")
+        equal(len(stuck._take(1 << 20)), 1 << 20, "what the stuck one got")
+        drop(stuck)
+        connection.finish_sending()
+        connection.expect_close()
+        equal(own.wait(), 0, "exit status")
+
+
+@test
+def what_cannot_be_handed_over_is_answered():
+    with server.connect() as connection:
+        equal(connection.request("GET", "/upgrade", version="1.0").status, 426, "of HTTP/1.0")
+    with server.connect() as connection:
+        equal(connection.request("POST", "/upgrade", body=b"some").status, 409, "with a body")
 
 
 # What hooks get to see

@@ -44,6 +44,13 @@ static int query_is(const struct lop_request *request, const char *text)
 	return query.length == strlen(text) && memcmp(query.data, text, query.length) == 0;
 }
 
+static int host_is(const struct lop_request *request, const char *text)
+{
+	struct lop_str host = lop_request_host(request);
+
+	return host.length == strlen(text) && memcmp(host.data, text, host.length) == 0;
+}
+
 static struct job *job_of(struct gateway *gateway, struct lop_request *request)
 {
 	struct job *job = lop_request_state(request, gateway);
@@ -200,6 +207,43 @@ static int content_slow(struct job *job)
 	return job->counts.ended ? tell(job->request, &job->counts) : LOP_AGAIN;
 }
 
+/* Connections that are handed over. */
+
+static int hand_over(struct job *job, lop_pull_f *pull)
+{
+	struct lop_request *request = job->request;
+	int result = lop_response_upgrade(request);
+
+	if (result < 0)
+		return result == -EBUSY ? 409 : 426;
+	if (lop_request_method(request) != LOP_METHOD_CONNECT) {
+		lop_response_set_status(request, 101);
+		(void)lop_response_add_field(request, "Upgrade", (struct lop_str){ "raw", 3 });
+	}
+	return lop_response_body_stream(request, -1, pull, released, job) < 0 ? 500 : LOP_DONE;
+}
+
+static ssize_t bye_pull(void *context, char *buffer, size_t size)
+{
+	struct job *job = context;
+
+	(void)size;
+	if (job->counts.released)
+		return 0;
+	job->counts.released = 1;
+	memcpy(buffer, "bye\n", 4);
+	return 4;
+}
+
+static int content_upgrade(struct job *job)
+{
+	if (query_is(job->request, "half") || query_is(job->request, "pump"))
+		lop_request_body_watch(job->request, pump_ready, job);
+	if (query_is(job->request, "half") || query_is(job->request, "bye"))
+		return hand_over(job, bye_pull);
+	return hand_over(job, query_is(job->request, "pump") ? flood_pull : echo_pull);
+}
+
 /* Tells the client something beforehand: from the hook, and from a timer. */
 
 static int early_hints(struct lop_request *request, const char *link)
@@ -305,6 +349,9 @@ static int content(void *state, struct lop_request *request)
 		return content_slow(job);
 	if (path_is(request, "/hints"))
 		return content_hints(job);
+	if (path_is(request, "/upgrade") ||
+	    (lop_request_method(request) == LOP_METHOD_CONNECT && host_is(request, "tunnel:1")))
+		return content_upgrade(job);
 	if (path_is(request, "/method") || query_is(request, "method") ||
 	    lop_request_method(request) == LOP_METHOD_CONNECT)
 		return content_method(job);
