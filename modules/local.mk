@@ -81,20 +81,29 @@ modules_upload_la_SOURCES = \
 modules_upload_la_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS) -pthread
 modules_upload_la_LIBADD = $(CRYPTO_LIBS)
 modules_upload_la_LDFLAGS = $(AM_LDFLAGS) -pthread
+# Without libseccomp, sandbox is for OpenBSD and FreeBSD only.
+#
 # Sanitizers and coverage make calls of their own, which the sandbox would end the process for.
-if HAVE_LIBSECCOMP
+if HAVE_SANDBOX
 if !INSTRUMENTED
 module_LTLIBRARIES += modules/sandbox.la
 endif
 endif
-modules_sandbox_la_SOURCES = \
+modules_sandbox_la_SOURCES = modules/sandbox/door.h modules/sandbox/sandbox.c
+if SANDBOX_SECCOMP
+modules_sandbox_la_SOURCES += \
+	modules/sandbox/door_seccomp.c \
 	modules/sandbox/filter.c \
 	modules/sandbox/filter.h \
 	modules/sandbox/rules.c \
-	modules/sandbox/rules.h \
-	modules/sandbox/sandbox.c \
-	modules/sandbox/show.c \
-	modules/sandbox/show.h
+	modules/sandbox/rules.h
+endif
+if SANDBOX_PLEDGE
+modules_sandbox_la_SOURCES += modules/sandbox/door_pledge.c
+endif
+if SANDBOX_CAPSICUM
+modules_sandbox_la_SOURCES += modules/sandbox/door_capsicum.c
+endif
 modules_sandbox_la_CPPFLAGS = $(AM_CPPFLAGS) $(LIBSECCOMP_CFLAGS)
 modules_sandbox_la_LIBADD = $(LIBSECCOMP_LIBS)
 

@@ -85,6 +85,7 @@ FUZZ_TARGETS = \
 
 # The build itself.
 build_tests = \
+	tests/build/test_doors.sh \
 	tests/build/test_exports.sh \
 	tests/build/test_hardening.sh \
 	tests/build/test_headers.sh \
@@ -154,6 +155,16 @@ tests_unit_test_upload_LDADD = $(LDADD) $(CRYPTO_LIBS)
 # Parts of modules; flags of its own give it an object of its own.
 tests_unit_test_log_window_SOURCES = tests/unit/test_log_window.c modules/log_window.c
 tests_unit_test_log_window_CFLAGS = $(AM_CFLAGS)
+
+if SANDBOX_SECCOMP
+unit_tests += tests/unit/test_sandbox_rules
+endif
+tests_unit_test_sandbox_rules_SOURCES = \
+	tests/unit/test_sandbox_rules.c \
+	modules/sandbox/filter.c \
+	modules/sandbox/rules.c
+tests_unit_test_sandbox_rules_CFLAGS = $(AM_CFLAGS) $(LIBSECCOMP_CFLAGS)
+tests_unit_test_sandbox_rules_LDADD = $(LDADD) $(LIBSECCOMP_LIBS)
 
 # Parts of the proxy.
 tests_unit_test_proxy_write_SOURCES = tests/unit/test_proxy_write.c proxy/proxy_header.c

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sandbox: the system calls of a worker. After `enter` the kernel ends the process at once for any
- * call that neither the core nor a loaded module declared to need (rules.c), on Linux by a seccomp
- * filter. Where files lie is Landlock's business, in the core.
+ * sandbox: what a worker can ask of the kernel. After `enter` that is what the core and the loaded
+ * modules declared to need, and nothing more, by whatever the system has for it (door.h).
  */
 #include "config.h"
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include <lophttpd/lophttpd.h>
 
-#include "filter.h"
-#include "show.h"
+#include "door.h"
 
 struct sandbox {
 	struct lop_core *core;
@@ -37,36 +37,61 @@ static const struct lop_option options[] = {
 	LOP_OPTION_END,
 };
 
+/* What a worker never asks for it cannot have too much of: no processes, nor threads unless they
+ * were declared, no locked memory, no queues of messages. */
+static int limits_lower(uint64_t needs)
+{
+	static const struct rlimit nothing = { .rlim_cur = 0, .rlim_max = 0 };
+	static const int limits[] = {
+#ifdef RLIMIT_MEMLOCK
+		RLIMIT_MEMLOCK,
+#endif
+#ifdef RLIMIT_MSGQUEUE
+		RLIMIT_MSGQUEUE,
+#endif
+	};
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		if (setrlimit(limits[i], &nothing) < 0)
+			return -errno;
+	}
+	if ((needs & (LOP_NEEDS_THREADS | LOP_NEEDS_AIO)) == 0 &&
+	    setrlimit(RLIMIT_NPROC, &nothing) < 0)
+		return -errno;
+	return 0;
+}
+
 static int sandbox_enter(void *module, const struct lop_sandbox_enter *how)
 {
 	const struct sandbox *sandbox = module;
-	const struct filter_settings settings = {
-		.needs = how->needs,
-		.alone = how->alone,
-		.log = sandbox->log,
-		.log_folder = how->log_folder,
-	};
-	scmp_filter_ctx filter;
-	int result = filter_make(&settings, &filter);
+	const char *gap = door_gap(how->needs);
+	int result = limits_lower(how->needs);
 
 	if (result < 0)
 		return result;
-	result = seccomp_load(filter);
-	seccomp_release(filter);
-	return result;
+	if (gap != NULL) {
+		lop_core_message(sandbox->core, LOP_LOG_WARNING, "the sandbox stays open: %s", gap);
+		return 0;
+	}
+	return door_close(how, sandbox->log);
 }
 
 static int sandbox_show(void *module, const struct lop_sandbox_enter *how,
                         const struct lop_sandbox_party *parties, int party_count)
 {
+	const char *gap = door_gap(how->needs);
+
 	(void)module;
-	show_print(how, parties, party_count);
+	if (gap != NULL)
+		printf("%s\n", gap);
+	else
+		door_show(how, parties, party_count);
 	return 0;
 }
 
 static const struct lop_sandbox table = {
 	.size = sizeof(struct lop_sandbox),
-	.name = "seccomp",
+	.name = door_name,
 	.enter = sandbox_enter,
 	.show = sandbox_show,
 };

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A worker that was taken over (hostile/hostile.c) can do only what the loaded modules declared."""
 import errno
+import itertools
 import os
 import shlex
 import signal
@@ -188,6 +189,13 @@ def each_need_opens_what_it_says_and_nothing_else():
     need_sandbox()
     for need in NEEDS:
         expect(trials((need,)), (need,))
+
+
+@test(limit=240)
+def each_pair_of_needs_opens_what_the_two_say_and_nothing_else():
+    need_sandbox()
+    for pair in itertools.combinations(NEEDS, 2):
+        expect(trials(pair), pair)
 
 
 @test(limit=60)
