@@ -258,6 +258,7 @@ EXTRA_DIST += \
 	$(module_tests) \
 	$(test_helpers) \
 	tests/README.md \
+	tests/audit \
 	tests/coverage \
 	tests/fuzz/corpus \
 	tests/fuzz/replay.c \

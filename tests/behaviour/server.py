@@ -92,6 +92,16 @@ def run(*arguments, as_user=False, cwd="/", env=None, timeout=10):
     return done.returncode, done.stdout.decode("utf-8", "replace"), errors
 
 
+def tracer():
+    """What records the server's system calls for tests/audit: a file a process."""
+    folder = os.environ.get("LOP_TEST_TRACES")
+    if not folder:
+        return ()
+    name = tempfile.mkdtemp(dir=folder)
+    os.chmod(name, 0o777)
+    return ("strace", "-DDD", "-ff", "-qq", "-e", "signal=SIGSYS", "-o", name + "/trace")
+
+
 class Server:
     """A server for `content` (a dict for trees.tree, or the path of a folder) with further options.
 
@@ -120,7 +130,7 @@ class Server:
     # Starting
 
     def command(self):
-        line = [*self.wrapper, self.program or LHTTPD]
+        line = [*(self.wrapper or tracer()), self.program or LHTTPD]
         if self.pass_root:
             line += ["-R", self.root]
         if self.port is not None:

@@ -77,8 +77,9 @@ def check_closed(pid, started_by_root):
     if started_by_root:
         equal(int(status["CapBnd"], 16), 0, "CapBnd")
     with open("/proc/%d/limits" % pid) as file:
-        core = next(line for line in file if line.startswith("Max core file size"))
-    equal(core.split()[4:6], ["0", "0"], "RLIMIT_CORE")
+        limits = {line[:26].strip(): line[26:].split()[:2] for line in file}
+    for name in ("core file size", "processes", "locked memory", "msgqueue size"):
+        equal(limits["Max " + name], ["0", "0"], name)
 
 
 @test
