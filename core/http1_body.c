@@ -47,9 +47,31 @@ bool http1_body_drainable(const struct http1 *http1)
 	return http1->body_chunked || http1->body_left <= HTTP1_DRAIN_MAX;
 }
 
+/* Keeps trailers for whoever asks; the line that ends them alone costs nothing. They are bounded by
+ * the decoder. */
+static int keep_trailers(struct http1 *http1, const char *lines, size_t length)
+{
+	struct lop_request *request = http1->request;
+	struct lop_str *kept = &request->trailers;
+	char *room = (char *)(uintptr_t)kept->data;
+
+	if (room == NULL) {
+		if (lines[0] == '\r' || lines[0] == '\n')
+			return 0;
+		room = lop_request_alloc(request, CHUNKED_MAX_TRAILER);
+		if (room == NULL)
+			return -ENOMEM;
+		kept->data = room;
+	}
+	memcpy(room + kept->length, lines, length);
+	kept->length += length;
+	return 0;
+}
+
 static ssize_t read_chunked(struct http1 *http1, void *buffer, size_t size)
 {
 	for (;;) {
+		const uint32_t trailer = http1->chunked.trailer;
 		size_t taken;
 		ssize_t count;
 
@@ -63,6 +85,10 @@ static ssize_t read_chunked(struct http1 *http1, void *buffer, size_t size)
 		http1_consume(http1, taken);
 		if (count < 0)
 			return count;
+		if (http1->chunked.trailer > trailer &&
+		    keep_trailers(http1, http1->in - (http1->chunked.trailer - trailer),
+		                  http1->chunked.trailer - trailer) < 0)
+			return -ENOMEM;
 		http1->body_frames += taken - (size_t)count;
 		if (http1->body_frames > FRAMES_MAX + 8 * (uint64_t)http1->request->body_taken)
 			return -EBADMSG;

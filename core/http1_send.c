@@ -354,6 +354,30 @@ static int queue_pulled(struct http1 *http1, struct output *output)
 	return count < 0 ? (int)count : 0;
 }
 
+/* The chunk of size 0, and trailers. */
+static int queue_last_chunk(struct http1 *http1, struct output *output)
+{
+	const struct response *response = &http1->request->response;
+	size_t size = 5;
+	size_t offset;
+	struct lop_memory *memory;
+	char *p;
+
+	for (unsigned i = 0; i < response->trailer_count; i++)
+		size += response->trailers[i].name.length + response->trailers[i].value.length + 4;
+	memory = worker_scratch(http1->worker, size, &offset);
+	if (memory == NULL)
+		return -ENOMEM;
+	p = PUT(memory->data + offset, "0\r\n");
+	for (unsigned i = 0; i < response->trailer_count; i++)
+		p = put_field(p, &response->trailers[i]);
+	PUT(p, "\r\n");
+	worker_scratch_commit(http1->worker, size);
+	output_memory(output, memory, offset, size);
+	count_queued(http1, size);
+	return 1;
+}
+
 int http1_queue_body(struct http1 *http1)
 {
 	struct lop_request *request = http1->request;
@@ -387,7 +411,7 @@ int http1_queue_body(struct http1 *http1)
 		if (output_room(output) == 0)
 			return 0;
 		http1->framed = false;
-		return http1_queue_text(http1, "0\r\n\r\n", 5) < 0 ? -ENOMEM : 1;
+		return queue_last_chunk(http1, output);
 	}
 	return 1;
 }

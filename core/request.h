@@ -78,9 +78,12 @@ struct response {
 	uint16_t field_count;
 	uint16_t field_size;
 	uint16_t field_early; /* those from before CONTENT, which interim responses leave alone */
+	uint16_t trailer_count;
+	uint16_t trailer_size;
 	uint16_t segment_count;
 	uint16_t segment_size;
 	struct response_field *fields;
+	struct response_field *trailers;
 	struct body_segment *segments;
 	struct rendered *rendered; /* this very status, fields and body, or NULL */
 	struct body_segment first_segments[2];
@@ -131,6 +134,7 @@ struct lop_request {
 	const struct request_carrier *carrier; /* NULL: a protocol of a module */
 	lop_body_ready_f *body_ready;
 	void *body_ready_context;
+	struct lop_str trailers; /* lines with their ends, checked */
 	/* for the log */
 	int64_t started;      /* ns, monotonic */
 	int64_t started_wall; /* ns since 1970 */

@@ -192,6 +192,31 @@ void lop_request_body_watch(struct lop_request *request, lop_body_ready_f *ready
 	request->body_ready_context = context;
 }
 
+int lop_request_trailer_at(const struct lop_request *request, size_t index, struct lop_str *name,
+                           struct lop_str *value)
+{
+	const char *at = request->trailers.data;
+	const char *end = at + request->trailers.length;
+	const char *line_end;
+	const char *colon;
+
+	for (;; at = line_end + 1) {
+		if (at == end || (line_end = memchr(at, '\n', (size_t)(end - at))) == NULL ||
+		    (colon = memchr(at, ':', (size_t)(line_end - at))) == NULL)
+			return 0;
+		if (index-- == 0)
+			break;
+	}
+	*name = (struct lop_str){ at, (size_t)(colon - at) };
+	for (at = colon + 1; *at == ' ' || *at == '\t'; at++)
+		;
+	line_end--; /* the carriage return */
+	while (line_end > at && (line_end[-1] == ' ' || line_end[-1] == '\t'))
+		line_end--;
+	*value = (struct lop_str){ at, (size_t)(line_end - at) };
+	return 1;
+}
+
 int lop_request_abandoned(const struct lop_request *request)
 {
 	if (request->carrier == NULL)

@@ -30,6 +30,11 @@ void response_hold(struct lop_request *request, void *content, void (*release)(v
 	request->content_release = release;
 }
 
+static bool same_name(struct lop_str name, const char *other, size_t length)
+{
+	return name.length == length && strncasecmp(name.data, other, length) == 0;
+}
+
 /* Makes room for one more field, in memory of the request's own. */
 static int fields_reserve(struct lop_request *request, unsigned more)
 {
@@ -99,23 +104,64 @@ static bool is_value(struct lop_str value)
 	return true;
 }
 
+/* Copies a field to where it will stand. */
+static int field_copy(struct lop_request *request, struct response_field *field, const char *name,
+                      struct lop_str value)
+{
+	field->name = arena_copy(&request->arena, (struct lop_str){ name, strlen(name) });
+	field->value = arena_copy(&request->arena, value);
+	return field->name.data == NULL || field->value.data == NULL ? -ENOMEM : 0;
+}
+
 int lop_response_add_field(struct lop_request *request, const char *name, struct lop_str value)
 {
 	struct response *response = &request->response;
-	struct lop_str name_copy;
-	struct lop_str value_copy;
 
 	if (!is_token(name) || !is_value(value))
 		return -EINVAL;
-	if (fields_reserve(request, 1) < 0)
+	if (fields_reserve(request, 1) < 0 ||
+	    field_copy(request, &response->fields[response->field_count], name, value) < 0)
 		return -ENOMEM;
-	name_copy = arena_copy(&request->arena, (struct lop_str){ name, strlen(name) });
-	value_copy = arena_copy(&request->arena, value);
-	if (name_copy.data == NULL || value_copy.data == NULL)
-		return -ENOMEM;
-	response->fields[response->field_count].name = name_copy;
-	response->fields[response->field_count].value = value_copy;
 	response->field_count++;
+	return 0;
+}
+
+/* RFC 9110 6.5.1: what says how a message is framed or where it goes must not come behind it. */
+static bool frames(const char *name)
+{
+	static const char *const names[] = { "Connection", "Content-Length", "Host", "Trailer",
+		                             "Transfer-Encoding" };
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		if (strcasecmp(name, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+int lop_response_add_trailer(struct lop_request *request, const char *name, struct lop_str value)
+{
+	struct response *response = &request->response;
+
+	if (!is_token(name) || !is_value(value) || frames(name))
+		return -EINVAL;
+	if (response->trailer_count == response->trailer_size) {
+		const unsigned wanted = response->trailer_size * 2u + 4;
+		struct response_field *grown;
+
+		if (wanted > UINT16_MAX)
+			return -ENOMEM;
+		grown = arena_alloc(&request->arena, wanted * sizeof *grown);
+		if (grown == NULL)
+			return -ENOMEM;
+		if (response->trailer_count > 0)
+			memcpy(grown, response->trailers, response->trailer_count * sizeof *grown);
+		response->trailers = grown;
+		response->trailer_size = (uint16_t)wanted;
+	}
+	if (field_copy(request, &response->trailers[response->trailer_count], name, value) < 0)
+		return -ENOMEM;
+	response->trailer_count++;
 	return 0;
 }
 
@@ -135,10 +181,6 @@ int lop_response_interim(struct lop_request *request, int status)
 	return result;
 }
 
-static bool same_name(struct lop_str name, const char *other, size_t length)
-{
-	return name.length == length && strncasecmp(name.data, other, length) == 0;
-}
 
 int lop_response_remove_field(struct lop_request *request, const char *name)
 {

@@ -96,6 +96,11 @@ LOP_API int64_t lop_request_body_length(const struct lop_request *request);
  * reading; what is left when that stream ends is thrown away, or ends the connection. */
 LOP_API ssize_t lop_request_body_read(struct lop_request *request, void *buffer, size_t size);
 
+/* The index-th trailer field of the body, from 0, once lop_request_body_read() has returned 0. Returns 1, or
+ * 0 past the last. They are what the client sent: none of them may frame, route or authorise. */
+LOP_API int lop_request_trailer_at(const struct lop_request *request, size_t index,
+                                   struct lop_str *name, struct lop_str *value);
+
 /* Has ready called from the loop whenever the body may have moved while the response is on its way: more
  * came, it ended, or the client's time is over. It reads with lop_request_body_read(), as the pull of the
  * response's stream may too; but a pull is only called while the client takes the response. Before

@@ -30,6 +30,12 @@ LOP_API int lop_response_set_field(struct lop_request *request, const char *name
 LOP_API int lop_response_remove_field(struct lop_request *request, const char *name);
 LOP_API struct lop_str lop_response_field(const struct lop_request *request, const char *name);
 
+/* Adds a trailer field, which goes behind a body whose length was not known; to be called before that has
+ * ended. Clients of HTTP/1.0 and a body of known length get none. As lop_response_add_field();
+ * -EINVAL also for fields of the framing. */
+LOP_API int lop_response_add_trailer(struct lop_request *request, const char *name,
+                                     struct lop_str value);
+
 /* Sends an interim response, RFC 9110 15.2, with the fields that CONTENT hooks have set so far, and drops
  * those; before the response stands. Clients of HTTP/1.0 and of protocols that have none get nothing; 100 goes
  * only to who waits for it and has not had it. -EINVAL for 101 and what is not 1xx, or when it is too

@@ -214,6 +214,47 @@ def continue_is_sent_when_the_body_is_read_between_steps():
         equal(connection.read_response().body, b"4 %d 1 0 0\n" % checksum(b"data"), "answer")
 
 
+# Trailers
+
+def trailers_of(connection):
+    lines = []
+    while True:
+        line = connection._line("a trailer")
+        if not line:
+            return lines
+        lines.append(line)
+
+
+@test
+def trailers_pass_in_both_directions():
+    for piece in (1, 3, 1000):
+        for given in ([], [b"X-Sum: 1"], [b"X-Sum:1", b"X-Empty:", b"X-Long:\t " + b"y" * 60 + b" "]):
+            with server.connect() as connection:
+                connection.send(post("/echo", "Transfer-Encoding: chunked") + chunk(b"head"))
+                equal(connection.read_head().status, 200, "status")
+                end = b"0;x=y\r\n" + b"".join(line + b"\r\n" for line in given) + b"\r\n"
+                connection.send_slowly(end, piece, 0.0005)
+                equal(connection._line("the last size"), b"0", "the last size")
+                names = [line.partition(b":") for line in given]
+                equal(trailers_of(connection),
+                      [b"Echo-" + name + b": " + value.strip() for name, _, value in names],
+                      "trailers")
+                equal(connection.get("/a.txt").body, b"alpha\n", "what follows")
+
+
+@test
+def trailers_have_no_place_behind_other_framings():
+    with server.connect() as connection:
+        connection.send(make_request("GET", "/trailed"))
+        equal(connection.read_head().get("Transfer-Encoding"), "chunked", "Transfer-Encoding")
+        equal(connection._take(17), b"6\r\nearly\n\r\n0\r\nX", "the body and its trailer")
+    with server.connect() as connection:
+        equal(connection.get("/trailed?known").body, b"early\n", "body of known length")
+        equal(connection.request("HEAD", "/trailed").status, 200, "status of HEAD")
+        response = connection.request("GET", "/trailed", version="1.0")
+        equal(response.body, b"early\n", "body of HTTP/1.0")
+
+
 # Interim responses
 
 def fields_of(response):

@@ -99,6 +99,25 @@ static int tell(struct lop_request *request, const struct counts *counts)
 
 /* The response is the body, while that comes. */
 
+static int echo_trailers(struct lop_request *request)
+{
+	const struct lop_str two_lines = { "a\r\nb", 4 };
+	const struct lop_str number = { "1", 1 };
+	struct lop_str name;
+	struct lop_str value;
+	char text[100];
+
+	if (lop_response_add_trailer(request, "content-length", number) != -EINVAL ||
+	    lop_response_add_trailer(request, "X", two_lines) != -EINVAL)
+		return -EPROTO;
+	for (size_t i = 0; lop_request_trailer_at(request, i, &name, &value); i++) {
+		snprintf(text, sizeof(text), "Echo-%.*s", (int)name.length, name.data);
+		if (lop_response_add_trailer(request, text, value) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static ssize_t echo_pull(void *context, char *buffer, size_t size)
 {
 	struct job *job = context;
@@ -108,7 +127,7 @@ static ssize_t echo_pull(void *context, char *buffer, size_t size)
 		count(job, buffer, got);
 	else if (got != -EAGAIN)
 		ended(job, got);
-	return got;
+	return got == 0 ? echo_trailers(job->request) : got;
 }
 
 /* Begins once it has seen the first bytes, which it keeps out of the answer. */
@@ -147,6 +166,17 @@ static int content_early(struct job *job)
 		return LOP_AGAIN;
 	return lop_response_body_stream(job->request, 6, early_pull, released, job) < 0 ? 500
 	                                                                                : LOP_DONE;
+}
+
+static int content_trailed(struct job *job)
+{
+	const int64_t length = query_is(job->request, "known") ? 6 : -1;
+
+	if (lop_response_add_trailer(job->request, "X-Sum", (struct lop_str){ "1", 1 }) < 0)
+		return 500;
+	return lop_response_body_stream(job->request, length, early_pull, released, job) < 0
+	               ? 500
+	               : LOP_DONE;
 }
 
 /* Both directions on their own: an endless response, and a body that is only counted. */
@@ -343,6 +373,8 @@ static int content(void *state, struct lop_request *request)
 		return content_echo(job);
 	if (path_is(request, "/early"))
 		return content_early(job);
+	if (path_is(request, "/trailed"))
+		return content_trailed(job);
 	if (path_is(request, "/pump"))
 		return content_pump(job);
 	if (path_is(request, "/slow"))
