@@ -119,9 +119,14 @@ static inline int parse_status_line(struct parser *parser)
 	if (answer->status < 100 || answer->status > 599)
 		return -EBADMSG;
 	parser->at += sizeof form - 1;
-	if (parser->at < parser->end && *parser->at == ' ')
-		parser->at++;
-	start = parser->at;
+	answer->reason = (struct lop_str){ parser->at, 0 };
+	if (parser->at == parser->end)
+		return INCOMPLETE;
+	if (*parser->at == '\r')
+		return end_line(parser);
+	if (*parser->at != ' ')
+		return -EBADMSG;
+	start = ++parser->at;
 	parser->at = skip_text(start, parser->end);
 	answer->reason = (struct lop_str){ start, (size_t)(parser->at - start) };
 	return end_line(parser);
@@ -318,7 +323,7 @@ int answer_parse(const char *data, size_t size, bool method_head, bool method_co
 	return result;
 }
 
-/* What RFC 9110 7.6.1 names, and what is between this server and its neighbour by its own nature. */
+/* What RFC 9110 7.6.1 names, and what by its own nature is for the next one only. */
 static inline bool is_always_hop_by_hop(const char *name, size_t length)
 {
 	switch (length) {

@@ -8,6 +8,7 @@ modules_proxy_la_SOURCES = \
 	proxy/answer.h \
 	proxy/duration.c \
 	proxy/duration.h \
+	proxy/forwarded.c \
 	proxy/forwarded.h \
 	proxy/module.c \
 	proxy/names.h \

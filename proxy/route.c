@@ -56,7 +56,7 @@ static struct lop_str host_name(struct lop_str host)
 	return host;
 }
 
-/* --- adding -------------------------------------------------------------------------------------- */
+/* --- adding ----------------------------------------------------------------------------------- */
 
 static int fail(char *error, size_t error_size, const char *map, const char *reason)
 {
@@ -218,7 +218,7 @@ done:
 	return result;
 }
 
-/* --- finding ------------------------------------------------------------------------------------- */
+/* --- finding ---------------------------------------------------------------------------------- */
 
 /* Routes of one host side by side, those of any host last; in each, longer prefixes first. */
 static int compare_routes(const void *a, const void *b)
@@ -302,7 +302,7 @@ const struct route *routes_find(const struct routes *routes, struct lop_str host
 	return NULL;
 }
 
-/* --- the way there ------------------------------------------------------------------------------- */
+/* --- the way there ---------------------------------------------------------------------------- */
 
 /* Splits a target of the origin-form or the absolute-form (RFC 9112 3.2) into path and query, which
  * begins with '?'. */
@@ -324,7 +324,7 @@ static void split_target(struct lop_str target, struct lop_str *path, struct lop
 		*path = (struct lop_str){ "/", 1 };
 }
 
-/* Whether the encoded text means path. *rest is set to where in it the path's byte `base` stands. */
+/* Whether the encoded text means path. *rest is set to where in it path[base] stands. */
 static bool means(struct lop_str encoded, struct lop_str path, size_t base, size_t *rest)
 {
 	size_t at = 0, i = 0;
@@ -340,7 +340,7 @@ static bool means(struct lop_str encoded, struct lop_str path, size_t base, size
 	return i == path.length;
 }
 
-/* Puts rest behind the path of the upstream: what this came to, or -ENOBUFS. rest may lie in out. */
+/* Puts rest, which may lie in out, behind the path of the upstream. The length, or -ENOBUFS. */
 static long join(const struct route *route, struct lop_str rest, char *out, size_t size)
 {
 	size_t length = rest.length > 0 ? base_length(route->upstream) : strlen(route->upstream);

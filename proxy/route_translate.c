@@ -131,8 +131,8 @@ static bool same_origin(struct lop_str left, bool left_secure, struct lop_str ri
 	       equals(without_port(left, left_secure), without_port(right, right_secure));
 }
 
-/* Whether the URL names the upstream: by the Host that it was sent, by an authority of the route, or
- * by the outside's origin when the Host that it was sent is that one's. */
+/* Whether the URL names the upstream: by the Host that it was sent, by an authority of the route,
+ * or by the outside's origin when the Host that it was sent is that one's. */
 static bool is_upstream(const struct way_back *back, const struct url *url)
 {
 	bool secure = url->scheme.length == 0 ? back->secure : url->scheme.length == 5;
@@ -290,7 +290,7 @@ long route_link(const struct way_back *back, struct lop_str value, char *out, si
 	return result(&sink);
 }
 
-/* --- cookies ------------------------------------------------------------------------------------- */
+/* --- cookies ---------------------------------------------------------------------------------- */
 
 /* The host of an authority, without port and the dot of the root. */
 static struct lop_str host_of(struct lop_str authority)

@@ -43,6 +43,7 @@ module_tests = \
 unit_tests = \
 	tests/unit/test_access_log \
 	tests/unit/test_address \
+	tests/unit/test_answer \
 	tests/unit/test_arena \
 	tests/unit/test_autoindex \
 	tests/unit/test_chunked \
@@ -64,11 +65,13 @@ unit_tests = \
 	tests/unit/test_proxy_write \
 	tests/unit/test_range \
 	tests/unit/test_root \
+	tests/unit/test_route \
 	tests/unit/test_sched \
 	tests/unit/test_share \
 	tests/unit/test_target \
 	tests/unit/test_timer \
-	tests/unit/test_upload
+	tests/unit/test_upload \
+	tests/unit/test_upstream_url
 
 # Fuzz targets tests/fuzz/fuzz_NAME.c with their corpora in tests/fuzz/corpus/NAME. Each has its two
 # lines below.
@@ -152,6 +155,21 @@ tests_unit_test_upload_SOURCES = \
 	modules/upload/multipart.c \
 	modules/upload/names.c
 tests_unit_test_upload_LDADD = $(LDADD) $(CRYPTO_LIBS)
+# The pure parts of proxy/.
+PROXY_CPPFLAGS = $(AM_CPPFLAGS) -iquote $(srcdir)/proxy
+PROXY_ROUTES = \
+	proxy/duration.c \
+	proxy/path.c \
+	proxy/route.c \
+	proxy/route_translate.c \
+	proxy/url.c
+tests_unit_test_answer_SOURCES = tests/unit/test_answer.c proxy/answer.c
+tests_unit_test_answer_CPPFLAGS = $(PROXY_CPPFLAGS)
+tests_unit_test_route_SOURCES = tests/unit/test_route.c $(PROXY_ROUTES)
+tests_unit_test_route_CPPFLAGS = $(PROXY_CPPFLAGS)
+tests_unit_test_upstream_url_SOURCES = \
+	tests/unit/test_upstream_url.c proxy/duration.c proxy/path.c proxy/url.c
+tests_unit_test_upstream_url_CPPFLAGS = $(PROXY_CPPFLAGS)
 # Parts of modules; flags of its own give it an object of its own.
 tests_unit_test_log_window_SOURCES = tests/unit/test_log_window.c modules/log_window.c
 tests_unit_test_log_window_CFLAGS = $(AM_CFLAGS)
