@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * log_file: the access log in a file, a pipe or on a terminal. Lines are collected in a buffer and
- * written together, when it is full and at the latest after a second (log_buffer.h).
+ * log_file: the access log in a file, a pipe or on a terminal. Lines are collected and written
+ * together, when a buffer is full and at the latest after a second. A thread writes to a file, one
+ * writev for all that has come together meanwhile, so that a busy disk holds up no request
+ * (log_queue.h).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,75 +11,39 @@
 #include <lophttpd/log.h>
 
 #include "log_buffer.h"
+#include "log_thread.h"
 
 #define BUFFER_DEFAULT (64 * LOG_KIB)
 #define BUFFER_LEAST (2 * LOG_LINE_MOST)
 #define BUFFER_MOST (64 * LOG_KIB * LOG_KIB)
 
+/* What may wait for the disk, in bytes, and at least in buffers. */
+#define QUEUE (16 * LOG_KIB * LOG_KIB)
+#define PARTS_LEAST 4
+
 struct settings {
 	size_t buffer_size;
 };
 
-/* The provider: its state is a struct log_buffer */
-
 static int log_open(void *module, const struct lop_log_open *how, void **state)
 {
 	const struct settings *settings = module;
-	struct log_buffer *log = malloc(sizeof(*log));
+	size_t parts = QUEUE / settings->buffer_size;
 
-	if (log == NULL || log_buffer_init(log, settings->buffer_size) < 0) {
-		free(log);
-		return -ENOMEM;
-	}
-	log_buffer_use(log, how->fd);
-	*state = log;
-	return 0;
-}
-
-static int log_write(void *state, const struct lop_log_record *record, const char *line,
-                     size_t length)
-{
-	(void)record;
-	return log_buffer_write(state, line, length);
-}
-
-static void log_message(void *state, const struct lop_log_message *message)
-{
-	(void)log_buffer_write(state, message->line.data, message->line.length);
-}
-
-static int log_flush(void *state)
-{
-	return log_buffer_flush(state);
-}
-
-static int log_reopen(void *state, const struct lop_log_open *how)
-{
-	log_buffer_reopen(state, how->fd);
-	return 0;
-}
-
-static uint64_t log_lost(void *state)
-{
-	return log_buffer_lost(state);
-}
-
-static void log_close(void *state)
-{
-	log_buffer_close(state);
-	free(state);
+	return log_queue_open(&log_thread, settings->buffer_size,
+	                      parts < PARTS_LEAST ? PARTS_LEAST : parts, how, state);
 }
 
 static const struct lop_log_provider provider = {
 	.size = sizeof(struct lop_log_provider),
 	.flags = LOP_LOG_LINE_ONLY,
 	.open = log_open,
-	.write = log_write,
-	.message = log_message,
-	.flush = log_flush,
-	.reopen = log_reopen,
-	.close = log_close,
-	.lost = log_lost,
+	.write = log_queue_write,
+	.message = log_queue_message,
+	.flush = log_queue_flush,
+	.reopen = log_queue_reopen,
+	.close = log_queue_close,
+	.lost = log_queue_lost,
 };
 
 /* The module */
@@ -118,7 +84,8 @@ static void log_file_fini(void *state)
 }
 
 LOP_EXPORT_MODULE = {
-	LOP_MODULE_HEADER("log_file", "1.0", "access log in a file, buffered", LOP_NEEDS_LOG_WRITE),
+	LOP_MODULE_HEADER("log_file", "1.0", "access log in a file, buffered",
+	                  LOP_NEEDS_LOG_WRITE | LOP_NEEDS_THREADS),
 	.options = options,
 	.init = log_file_init,
 	.fini = log_file_fini,
