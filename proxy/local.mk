@@ -2,6 +2,25 @@
 # The module proxy, built beside the others so that one folder holds all. Without openssl it speaks
 # to plain upstreams only, without cares it knows addresses but no names.
 
+# How names become addresses.
+names_sources = \
+	proxy/names.h \
+	proxy/names_answer.h \
+	proxy/names_preset.c \
+	proxy/names_set.c \
+	proxy/names_set.h
+if HAVE_CARES
+names_sources += \
+	proxy/names.c \
+	proxy/names_answer.c \
+	proxy/names_ares.c \
+	proxy/names_ares.h \
+	proxy/names_hosts.c \
+	proxy/names_hosts.h
+else
+names_sources += proxy/names_once.c
+endif
+
 module_LTLIBRARIES += modules/proxy.la
 modules_proxy_la_SOURCES = \
 	proxy/answer.c \
@@ -11,7 +30,7 @@ modules_proxy_la_SOURCES = \
 	proxy/forwarded.c \
 	proxy/forwarded.h \
 	proxy/module.c \
-	proxy/names.h \
+	$(names_sources) \
 	proxy/path.c \
 	proxy/path.h \
 	proxy/pool.h \

@@ -16,6 +16,7 @@ behaviour_tests = \
 	tests/behaviour/test_log.py \
 	tests/behaviour/test_log_providers.py \
 	tests/behaviour/test_methods.py \
+	tests/behaviour/test_names.py \
 	tests/behaviour/test_options.py \
 	tests/behaviour/test_persistence.py \
 	tests/behaviour/test_ranges.py \
@@ -59,6 +60,7 @@ unit_tests = \
 	tests/unit/test_log_window \
 	tests/unit/test_mime \
 	tests/unit/test_module \
+	tests/unit/test_names \
 	tests/unit/test_options \
 	tests/unit/test_output \
 	tests/unit/test_privileges \
@@ -78,13 +80,22 @@ unit_tests = \
 FUZZ_TARGETS = \
 	tests/fuzz/fuzz_chunked \
 	tests/fuzz/fuzz_config \
+	tests/fuzz/fuzz_dns \
 	tests/fuzz/fuzz_host \
+	tests/fuzz/fuzz_hosts \
 	tests/fuzz/fuzz_listing \
 	tests/fuzz/fuzz_digest \
 	tests/fuzz/fuzz_multipart \
 	tests/fuzz/fuzz_range \
 	tests/fuzz/fuzz_request \
 	tests/fuzz/fuzz_target
+
+# A module that shows what the proxy's names become.
+check_LTLIBRARIES += tests/names/names_probe.la
+tests_names_names_probe_la_SOURCES = tests/names/names_probe.c $(names_sources)
+tests_names_names_probe_la_CPPFLAGS = $(AM_CPPFLAGS) -iquote $(srcdir)/proxy $(CARES_CFLAGS)
+tests_names_names_probe_la_LDFLAGS = $(AM_LDFLAGS) -rpath $(moduledir)
+tests_names_names_probe_la_LIBADD = $(CARES_LIBS)
 
 # The build itself.
 build_tests = \
@@ -121,6 +132,12 @@ tests_fuzz_fuzz_chunked_SOURCES = tests/fuzz/fuzz_chunked.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_chunked_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_config_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_dns_SOURCES = tests/fuzz/fuzz_dns.c proxy/names_answer.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_dns_CFLAGS = $(AM_CFLAGS)
+tests_fuzz_fuzz_dns_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_hosts_SOURCES = tests/fuzz/fuzz_hosts.c proxy/names_hosts.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_hosts_CFLAGS = $(AM_CFLAGS)
+tests_fuzz_fuzz_hosts_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_host_SOURCES = tests/fuzz/fuzz_host.c modules/vhost/host.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_host_CFLAGS = $(AM_CFLAGS)
 tests_fuzz_fuzz_host_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
@@ -185,6 +202,12 @@ tests_unit_test_sandbox_rules_CFLAGS = $(AM_CFLAGS) $(LIBSECCOMP_CFLAGS)
 tests_unit_test_sandbox_rules_LDADD = $(LDADD) $(LIBSECCOMP_LIBS)
 
 # Parts of the proxy.
+tests_unit_test_names_SOURCES = \
+	tests/unit/test_names.c \
+	proxy/names_answer.c \
+	proxy/names_hosts.c \
+	proxy/names_set.c
+tests_unit_test_names_CFLAGS = $(AM_CFLAGS)
 tests_unit_test_proxy_write_SOURCES = tests/unit/test_proxy_write.c proxy/proxy_header.c
 tests_unit_test_proxy_write_CFLAGS = $(AM_CFLAGS)
 
@@ -236,6 +259,7 @@ AM_TESTS_ENVIRONMENT = \
 test_helpers = \
 	tests/behaviour/browser.py \
 	tests/behaviour/harness.py \
+	tests/behaviour/nameserver.py \
 	tests/behaviour/processes.py \
 	tests/behaviour/server.py \
 	tests/behaviour/tap.py \

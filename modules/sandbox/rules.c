@@ -93,6 +93,8 @@ static const struct rule process[] = {
 	ONLY("prlimit64", "to look at its own", IS(0, 0), IS_NULL(2)),
 	ANY("getrlimit"),
 	ANY("ugetrlimit"),
+	/* glibc's qsort asks how much memory there is. */
+	ANY("sysinfo"),
 	ANY("getpid"),
 	ANY("epoll_create1"),
 	ANY("poll"),

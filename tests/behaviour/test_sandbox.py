@@ -31,6 +31,7 @@ UNSEEN = {
     "stat": "where libc does not make it newfstatat", "exit": "the end of a thread",
     "restart_syscall": "after SIGCONT, made by the kernel", "unlinkat": "where libc makes unlink of it",
     "fstatfs": "files of procfs and sysfs, see test_special.py", "getrlimit": "before prlimit64",
+    "sysinfo": "qsort of much, where libc has the old one; see test_names.py",
     "getppid": "after an upgrade", "kill": "after an upgrade",
     "flock": "of providers that map their file", "lseek": "on a full disk, see test_log.py", "socket": "refused, see test_hostile.py",
     "dup2": "into the background, see test_options.py", "chdir": "into the background",
