@@ -354,6 +354,61 @@ static int queue_pulled(struct http1 *http1, struct output *output)
 	return count < 0 ? (int)count : 0;
 }
 
+/* Has the stream fill a pipe, and puts its chunk's frame around that. -EOPNOTSUPP: pull then. */
+static int queue_spliced(struct http1 *http1, struct output *output, struct body_segment *segment)
+{
+	struct body_stream *stream = segment->source.stream;
+	struct pipe *pipe;
+	char frame[CHUNK_FRAME];
+	size_t size = PIPE_SIZE;
+	ssize_t count = 0;
+
+	if (segment->length >= 0 && segment->length < (int64_t)size)
+		size = (size_t)segment->length;
+	if (size > 0) {
+		pipe = pipe_get(&http1->worker->pipes);
+		if (pipe == NULL)
+			return -EOPNOTSUPP;
+		count = stream->splice(stream->context, pipe->write, size);
+		if (count <= 0)
+			pipe_put(&pipe, count == 0 || count == -EAGAIN || count == -EOPNOTSUPP);
+	}
+	if (count == -EOPNOTSUPP)
+		stream->splice = NULL;
+	if (count < 0)
+		return (int)count;
+	if (count == 0) {
+		if (segment->length > 0)
+			return -ENODATA;
+		response_drop_first(http1->request);
+		return 0;
+	}
+	if (segment->length > 0)
+		segment->length -= count;
+	if (http1->framed) {
+		char *begin = chunk_frame(frame + sizeof frame, (size_t)count);
+
+		if (http1_queue_text(http1, begin, (size_t)(frame + sizeof frame - begin)) < 0) {
+			pipe_put(&pipe, false);
+			return -ENOMEM;
+		}
+	}
+	output_pipe(output, pipe, (size_t)count);
+	count_queued(http1, (uint64_t)count);
+	return http1->framed ? http1_queue_text(http1, "\r\n", 2) : 0;
+}
+
+/* Moves the next bytes of a stream, or of a body that is sent in chunks, to the output. */
+static int queue_stream(struct http1 *http1, struct output *output, struct body_segment *segment)
+{
+	int result = -EOPNOTSUPP;
+
+	if (segment->kind == BODY_STREAM && segment->source.stream->splice != NULL &&
+	    http1->conn->acceptor->transport->splice != NULL)
+		result = queue_spliced(http1, output, segment);
+	return result == -EOPNOTSUPP ? queue_pulled(http1, output) : result;
+}
+
 /* The chunk of size 0, and trailers. */
 static int queue_last_chunk(struct http1 *http1, struct output *output)
 {
@@ -391,10 +446,10 @@ int http1_queue_body(struct http1 *http1)
 		int result = 0;
 
 		/* A stream fills no more than what the transport takes. */
-		if (output_room(output) < 2 || (segment->kind == BODY_STREAM && output->count > 1))
+		if (output_room(output) < 4 || (segment->kind == BODY_STREAM && output->count > 1))
 			return 0;
 		if (http1->framed || segment->kind == BODY_STREAM) {
-			result = queue_pulled(http1, output);
+			result = queue_stream(http1, output, segment);
 			if (result < 0)
 				return result;
 			continue;

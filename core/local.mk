@@ -95,6 +95,8 @@ libcore_a_SOURCES = \
 	core/output.h \
 	core/pid_file.c \
 	core/pid_file.h \
+	core/pipes.c \
+	core/pipes.h \
 	core/pool.c \
 	core/pool.h \
 	core/precondition.c \

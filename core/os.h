@@ -43,6 +43,13 @@ ssize_t os_sendfile(int socket, int file, off_t offset, size_t length);
 /* The same by pread and send, at most 64 KiB a call. */
 ssize_t os_sendfile_copy(int socket, int file, off_t offset, size_t length);
 
+/* A pipe, non-blocking and close-on-exec, with room for size bytes if the system has it. Returns 0 or
+ * a negative errno; -EOPNOTSUPP where os_splice() does not exist. */
+int os_pipe(int ends[2], size_t size);
+/* Moves at most length bytes from one to the other, of which one is a pipe, inside the kernel and without
+ * waiting. Returns > 0 bytes, 0 at the end, or a negative errno. `more` not 0: more will follow. */
+ssize_t os_splice(int from, int to, size_t length, int more);
+
 /* accept(2); the new socket is non-blocking, close-on-exec and raises no SIGPIPE. address and
  * length may be NULL. Returns the descriptor or a negative errno. */
 int os_accept(int listener, struct sockaddr *address, socklen_t *length);

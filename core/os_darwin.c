@@ -49,6 +49,22 @@ int os_accept(int listener, struct sockaddr *address, socklen_t *length)
 	return socket;
 }
 
+int os_pipe(int ends[2], size_t size)
+{
+	(void)ends;
+	(void)size;
+	return -EOPNOTSUPP;
+}
+
+ssize_t os_splice(int from, int to, size_t length, int more)
+{
+	(void)from;
+	(void)to;
+	(void)length;
+	(void)more;
+	return -EOPNOTSUPP;
+}
+
 int os_cpu_count(void)
 {
 	long online = sysconf(_SC_NPROCESSORS_ONLN);

@@ -63,6 +63,26 @@ int os_accept(int listener, struct sockaddr *address, socklen_t *length)
 	return socket < 0 ? -errno : socket;
 }
 
+int os_pipe(int ends[2], size_t size)
+{
+	if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) < 0)
+		return -errno;
+	/* Without that room it is only slower. */
+	(void)fcntl(ends[1], F_SETPIPE_SZ, (int)size);
+	return 0;
+}
+
+ssize_t os_splice(int from, int to, size_t length, int more)
+{
+	const unsigned flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK | (more ? SPLICE_F_MORE : 0);
+	ssize_t moved;
+
+	do
+		moved = splice(from, NULL, to, NULL, length, flags);
+	while (moved < 0 && errno == EINTR);
+	return moved < 0 ? -errno : moved;
+}
+
 int os_cpu_count(void)
 {
 	cpu_set_t set;

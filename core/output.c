@@ -6,6 +6,7 @@
 
 #include "memory.h"
 #include "output.h"
+#include "pipes.h"
 #include "transport_plain.h"
 
 #define MASK (OUTPUT_SEGMENTS - 1)
@@ -28,6 +29,8 @@ static void segment_release(struct segment *segment)
 	memory_release(&segment->memory);
 	if (segment->file != NULL)
 		lop_file_release(&segment->file);
+	if (segment->pipe != NULL)
+		pipe_put(&segment->pipe, segment->length == 0);
 }
 
 void output_clear(struct output *output)
@@ -52,6 +55,7 @@ static struct segment *append(struct output *output, int64_t offset, int64_t len
 	segment->length = length;
 	segment->memory = NULL;
 	segment->file = NULL;
+	segment->pipe = NULL;
 	return segment;
 }
 
@@ -68,6 +72,11 @@ void output_file(struct output *output, struct lop_file *file, int64_t offset, i
 		append(output, offset, length)->file = lop_file_retain(file);
 }
 
+void output_pipe(struct output *output, struct pipe *pipe, size_t length)
+{
+	append(output, 0, (int64_t)length)->pipe = pipe;
+}
+
 static void consume(struct output *output, size_t taken)
 {
 	output->sent += taken;
@@ -81,6 +90,7 @@ static void consume(struct output *output, size_t taken)
 			return;
 		}
 		taken -= (size_t)segment->length;
+		segment->length = 0;
 		segment_release(segment);
 		output->first = (output->first + 1) & MASK;
 		output->count--;
@@ -124,6 +134,17 @@ static ssize_t flush_file(struct output *output, const struct lop_transport *tra
 	return sent == 0 ? -ENODATA : sent;
 }
 
+/* What a pipe holds goes whole, as memory does. */
+static ssize_t flush_pipe(struct output *output, const struct lop_transport *transport,
+                          void *state)
+{
+	struct segment *segment = &output->segments[output->first];
+	ssize_t sent = transport->splice(state, segment->pipe->read, (size_t)segment->length,
+	                                 output->count > 1);
+
+	return sent == 0 ? -ENODATA : sent;
+}
+
 int output_flush(struct output *output, const struct lop_transport *transport, void *state,
                  size_t quantum)
 {
@@ -140,10 +161,12 @@ int output_flush(struct output *output, const struct lop_transport *transport, v
 				consume(output, (size_t)sent);
 				return LOP_WANT_WRITE;
 			}
-		} else {
-			if (quantum == 0)
-				return 0;
+		} else if (quantum == 0) {
+			return 0;
+		} else if (output->segments[output->first].file != NULL) {
 			sent = flush_file(output, transport, state, quantum);
+		} else {
+			sent = flush_pipe(output, transport, state);
 		}
 		if (sent < 0)
 			return (int)sent;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a connection still has to send: a short queue of memory and file segments. A connection
- * has one only while something waits; each segment holds a reference.
+ * What a connection still has to send: a short queue of memory, files and filled pipes. A connection
+ * has one only while something waits; each segment holds a reference, and a pipe for itself.
  */
 #ifndef OUTPUT_H
 #define OUTPUT_H
@@ -13,11 +13,14 @@
 #include <lophttpd/file.h>
 #include <lophttpd/transport.h>
 
+struct pipe;
+
 #define OUTPUT_SEGMENTS 16 /* a power of two */
 
 struct segment {
-	struct lop_memory *memory; /* one of the two is set */
+	struct lop_memory *memory; /* one of the three is set */
 	struct lop_file *file;
+	struct pipe *pipe;
 	int64_t offset; /* bytes, in the memory or the file */
 	int64_t length; /* bytes left */
 };
@@ -48,6 +51,8 @@ static inline unsigned output_room(const struct output *output)
 void output_memory(struct output *output, struct lop_memory *memory, size_t offset,
                    size_t length);
 void output_file(struct output *output, struct lop_file *file, int64_t offset, int64_t length);
+/* Takes the pipe over, which holds exactly length bytes, for a transport that has splice. */
+void output_pipe(struct output *output, struct pipe *pipe, size_t length);
 
 /* Hands at most quantum bytes to the transport. Returns 1 when all is gone, 0 when the quantum is
  * used up, LOP_WANT_READ or LOP_WANT_WRITE when the transport waits, -ENODATA when a file ended

@@ -42,6 +42,7 @@ enum body_kind {
 
 struct body_stream {
 	lop_pull_f *pull;
+	lop_splice_f *splice; /* NULL: only pull */
 	lop_pull_end_f *end;
 	void *context;
 };

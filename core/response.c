@@ -303,12 +303,18 @@ int lop_response_body_file(struct lop_request *request, struct lop_file *file, i
 int lop_response_body_stream(struct lop_request *request, int64_t length, lop_pull_f *pull,
                              lop_pull_end_f *end, void *context)
 {
+	return lop_response_body_splice(request, length, pull, NULL, end, context);
+}
+
+int lop_response_body_splice(struct lop_request *request, int64_t length, lop_pull_f *pull,
+                             lop_splice_f *splice, lop_pull_end_f *end, void *context)
+{
 	struct body_stream *stream = arena_alloc(&request->arena, sizeof *stream);
 	struct body_segment *segment = stream != NULL ? segment_add(request) : NULL;
 
 	if (segment == NULL)
 		return -ENOMEM;
-	*stream = (struct body_stream){ pull, end, context };
+	*stream = (struct body_stream){ pull, splice, end, context };
 	segment->kind = BODY_STREAM;
 	segment->source.stream = stream;
 	segment->offset = 0;

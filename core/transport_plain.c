@@ -76,6 +76,13 @@ static ssize_t plain_sendfile(void *state, int file, off_t offset, size_t length
 	return sent == -EAGAIN ? LOP_WANT_WRITE : sent;
 }
 
+static ssize_t plain_splice(void *state, int pipe, size_t length, int more)
+{
+	ssize_t sent = os_splice(pipe, descriptor_of(state), length, more);
+
+	return sent == -EAGAIN ? LOP_WANT_WRITE : sent;
+}
+
 static int plain_shutdown(void *state)
 {
 	return shutdown(descriptor_of(state), SHUT_WR) < 0 ? -errno : 0;
@@ -96,4 +103,5 @@ const struct lop_transport transport_plain = {
 	.sendfile = plain_sendfile,
 	.shutdown = plain_shutdown,
 	.close = plain_close,
+	.splice = plain_splice,
 };

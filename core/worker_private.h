@@ -16,6 +16,7 @@
 #include "http1_parse.h"
 #include "list.h"
 #include "loop.h"
+#include "pipes.h"
 #include "pool.h"
 #include "sched.h"
 #include "timer.h"
@@ -69,6 +70,7 @@ struct lop_worker {
 	struct pool outputs;
 	struct pool requests;
 	struct pool http1s;
+	struct pipes pipes;
 	char *input;                /* shared buffer for reading; holds nothing between steps */
 	size_t input_size;
 	struct lop_memory *scratch; /* response heads are rendered here, one behind the other */

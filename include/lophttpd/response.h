@@ -69,6 +69,15 @@ typedef void lop_pull_end_f(void *context);
 LOP_API int lop_response_body_stream(struct lop_request *request, int64_t length, lop_pull_f *pull,
                                      lop_pull_end_f *end, void *context);
 
+/* Moves at most size bytes into an empty pipe, without copying them. Results as pull's; -EOPNOTSUPP: from
+ * now on pull is used. After a negative result the pipe is as empty as it was. */
+typedef ssize_t lop_splice_f(void *context, int pipe, size_t size);
+
+/* As lop_response_body_stream(), for bytes that can be handed over inside the kernel: splice is called
+ * instead of pull where the transport allows it. Needs LOP_NEEDS_CONNECT or LOP_NEEDS_WRITE_FILES. */
+LOP_API int lop_response_body_splice(struct lop_request *request, int64_t length, lop_pull_f *pull,
+                                     lop_splice_f *splice, lop_pull_end_f *end, void *context);
+
 /* With status 101, or 2xx to CONNECT: behind the head both directions are raw bytes. The response's
  * body, mostly a stream, is sent as it is, and lop_request_body_read() goes on with what the client
  * sends; 0: it has closed its sending side. The end of the body half-closes the connection, which ends

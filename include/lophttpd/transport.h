@@ -42,6 +42,8 @@ struct lop_transport {
 	int (*shutdown)(void *state);
 	/* Frees the state. */
 	void (*close)(void *state);
+	/* Sends what a pipe holds without copying it. NULL: there is no such way. */
+	ssize_t (*splice)(void *state, int pipe, size_t length, int more);
 };
 
 LOP_END_DECLS

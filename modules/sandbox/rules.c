@@ -210,6 +210,15 @@ static const struct rule not_connecting[] = {
 	END,
 };
 
+/* How bytes go from a socket to another, or to a file, without being copied. */
+static const struct rule splicing[] = {
+	ANY("splice"),
+	ANY("pipe2"),
+	ONLY("fcntl", "F_SETPIPE_SZ", IS(1, F_SETPIPE_SZ)),
+	ONLY("fcntl64", "F_SETPIPE_SZ", IS(1, F_SETPIPE_SZ)),
+	END,
+};
+
 static const struct rule map_shared[] = {
 	ONLY("mmap", "shared, not executable", BITS(2, PROT_EXEC, 0), BITS(3, MAP_SHARED, MAP_SHARED)),
 	ONLY("mmap2", "shared, not executable", BITS(2, PROT_EXEC, 0),
@@ -297,6 +306,7 @@ const struct group groups[] = {
 	{ .name = "connect", .needs = LOP_NEEDS_CONNECT, .rules = connecting },
 	{ .name = "no connect", .needs = LOP_NEEDS_CONNECT, .closed_by_needs = 1,
 	  .rules = not_connecting },
+	{ .name = "splice", .needs = LOP_NEEDS_CONNECT | LOP_NEEDS_WRITE_FILES, .rules = splicing },
 	{ .name = "map-shared", .needs = LOP_NEEDS_MAP_SHARED, .rules = map_shared },
 	{ .name = "threads", .needs = LOP_NEEDS_THREADS | LOP_NEEDS_AIO, .rules = threads },
 	{ .name = "aio", .needs = LOP_NEEDS_AIO, .rules = aio },

@@ -255,6 +255,75 @@ def trailers_have_no_place_behind_other_framings():
         equal(response.body, b"early\n", "body of HTTP/1.0")
 
 
+# Bytes that come through a pipe
+
+SPLICED = 20 << 20
+
+
+def spliced(count):
+    return (bytes(range(251)) * (count // 251 + 1))[:count]
+
+
+@test(limit=60)
+def a_stream_may_come_through_a_pipe():
+    with server.connect() as connection:
+        for target in ("/splice", "/splice-known"):
+            body = connection.get(target).body
+            check(body == spliced(SPLICED), "the body of %s differs" % target)
+            equal(last(), [SPLICED, 0, 20, 0, 1], "bytes, waits, pulls, and its release")
+            body = connection.get(target + "?some").body
+            check(body == spliced(SPLICED), "the body of %s?some differs" % target)
+            check(last()[3] > 0, "nothing was pulled")
+        equal(connection.request("HEAD", "/splice").status, 200, "status of HEAD")
+        equal(connection.get("/a.txt").body, b"alpha\n", "what follows")
+        response = connection.request("GET", "/splice", version="1.0")
+        check(response.body == spliced(SPLICED), "the body of HTTP/1.0 differs")
+
+
+@test(limit=60)
+def pipes_are_not_mixed_up_when_clients_go():
+    for target in ("/splice", "/splice-known"):
+        for _ in range(20):
+            with server.connect(receive_buffer=4096) as connection:
+                connection.send(make_request("GET", target))
+                connection._take(3000)
+                drop(connection)
+    server.wait_for_connections(0)
+    readers = [server.connect() for _ in range(4)]
+    for reader in readers:
+        reader.send(make_request("GET", "/splice"))
+    for reader in readers:
+        check(reader.read_response().body == spliced(SPLICED), "the body differs")
+        reader.close()
+
+
+@test
+def a_pipe_that_ends_early_cuts_the_connection():
+    with server.connect() as connection:
+        connection.send(make_request("GET", "/splice-known?cut"))
+        equal(connection.read_head().status, 200, "status")
+        got = connection.read_until_close()
+        check(SPLICED / 2 < len(got) < SPLICED and got == spliced(len(got)),
+              "%d bytes came" % len(got))
+
+
+@test
+def pipes_are_bounded_and_closed():
+    folder = "/proc/%d/fd" % server.worker_pids()[0]
+    before = len(os.listdir(folder))
+    clients = []
+    for _ in range(60):
+        clients.append(server.connect(receive_buffer=4096))
+        clients[-1].send(make_request("GET", "/splice"))
+    for client in clients:
+        client._take(1000)
+    for client in clients:
+        drop(client)
+    server.wait_for_connections(0)
+    check(len(os.listdir(folder)) <= before + 2 * 16,
+          "%d descriptors are left open" % (len(os.listdir(folder)) - before))
+
+
 # Interim responses
 
 def fields_of(response):

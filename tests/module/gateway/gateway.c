@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <lophttpd/lophttpd.h>
 
@@ -274,6 +275,75 @@ static int content_upgrade(struct job *job)
 	return hand_over(job, query_is(job->request, "pump") ? flood_pull : echo_pull);
 }
 
+/* Bytes that come through a pipe: a pattern by their offset. */
+
+#define PATTERN 251
+#define SPLICED (INT64_C(20) << 20)
+
+static size_t fill(struct job *job, char *buffer, size_t size)
+{
+	const uint64_t left = (uint64_t)SPLICED - job->counts.bytes;
+
+	if (size > left)
+		size = (size_t)left;
+	for (size_t i = 0; i < size; i++)
+		buffer[i] = (char)((job->counts.bytes + i) % PATTERN);
+	return size;
+}
+
+static ssize_t filled(struct job *job, ssize_t result)
+{
+	if (result > 0)
+		job->counts.bytes += (uint64_t)result;
+	job->gateway->last = job->counts;
+	return result;
+}
+
+static ssize_t pattern_pull(void *context, char *buffer, size_t size)
+{
+	struct job *job = context;
+
+	job->counts.abandoned++; /* times that it was pulled */
+	return filled(job, (ssize_t)fill(job, buffer, size));
+}
+
+static void again_fired(void *context)
+{
+	struct job *job = context;
+
+	lop_request_wake(job->request);
+}
+
+static ssize_t pattern_splice(void *context, int pipe, size_t size)
+{
+	struct job *job = context;
+	char piece[30000];
+	size_t length;
+
+	if (query_is(job->request, "some") && job->counts.bytes > SPLICED / 2)
+		return -EOPNOTSUPP;
+	if (query_is(job->request, "cut") && job->counts.bytes > SPLICED / 2)
+		return 0;
+	/* Now and then there is nothing at hand. */
+	if (job->counts.bytes / 1000000 > (uint64_t)job->counts.ended) {
+		job->counts.ended++;
+		lop_timer_start(job->timer, NS_PER_MS);
+		return -EAGAIN;
+	}
+	length = fill(job, piece, size < sizeof(piece) ? size : sizeof(piece));
+	return filled(job, length == 0 ? 0 : write(pipe, piece, length));
+}
+
+static int content_splice(struct job *job, int64_t length)
+{
+	job->timer = lop_timer_new(lop_request_worker(job->request), again_fired, job);
+	if (job->timer == NULL ||
+	    lop_response_body_splice(job->request, length, pattern_pull, pattern_splice, released,
+	                             job) < 0)
+		return 500;
+	return LOP_DONE;
+}
+
 /* Tells the client something beforehand: from the hook, and from a timer. */
 
 static int early_hints(struct lop_request *request, const char *link)
@@ -379,6 +449,10 @@ static int content(void *state, struct lop_request *request)
 		return content_pump(job);
 	if (path_is(request, "/slow"))
 		return content_slow(job);
+	if (path_is(request, "/splice"))
+		return content_splice(job, -1);
+	if (path_is(request, "/splice-known"))
+		return content_splice(job, SPLICED);
 	if (path_is(request, "/hints"))
 		return content_hints(job);
 	if (path_is(request, "/upgrade") ||
