@@ -307,7 +307,8 @@ EXTRA_DIST += \
 	tests/fuzz/test_corpora.sh \
 	tests/run \
 	tests/summary \
-	tests/unit/test_none.sh
+	tests/unit/test_none.sh \
+	tests/vm/ktls.py
 
 shell_files = $(build_tests) tests/build/tap.sh tests/coverage tests/fuzz/test_corpora.sh \
 	tests/run tests/summary tests/unit/test_none.sh
