@@ -12,6 +12,7 @@
 #include "address.h"
 #include "conn.h"
 #include "http1.h"
+#include "os.h"
 #include "transport_plain.h"
 #include "worker_private.h"
 
@@ -359,6 +360,20 @@ ssize_t conn_read(struct lop_connection *conn, void *buffer, size_t size)
 		return -EAGAIN;
 	}
 	return count;
+}
+
+ssize_t conn_splice(struct lop_connection *conn, int pipe, size_t size)
+{
+	ssize_t count;
+
+	if (conn->acceptor->transport != &transport_plain || conn->pending_length > 0)
+		return -EOPNOTSUPP;
+	if (!conn->readable)
+		return -EAGAIN;
+	count = os_splice(conn->descriptor, pipe, size, 0);
+	if (count == -EAGAIN)
+		conn->readable = false; /* the pipe is empty: it was not that */
+	return count == -EINVAL ? -EOPNOTSUPP : count;
 }
 
 int conn_unread(struct lop_connection *conn, const char *data, size_t length)

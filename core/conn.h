@@ -82,6 +82,9 @@ void conn_wake(struct lop_connection *conn);
 
 /* lop_connection_read(), straight from the transport once nothing is pending. */
 ssize_t conn_read(struct lop_connection *conn, void *buffer, size_t size);
+/* Moves bytes from a plain connection into an empty pipe, once nothing is pending. Results as of
+ * conn_read(); -EOPNOTSUPP: it cannot be done. */
+ssize_t conn_splice(struct lop_connection *conn, int pipe, size_t size);
 /* Puts bytes back in front of everything that will be read; 0 or -ENOMEM. */
 int conn_unread(struct lop_connection *conn, const char *data, size_t length);
 

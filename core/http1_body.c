@@ -7,8 +7,10 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "http1_private.h"
+#include "transport_plain.h"
 
 /* Framing beyond this and eight times the data is no body but a burden. */
 #define FRAMES_MAX (64 * 1024)
@@ -103,6 +105,20 @@ static ssize_t read_chunked(struct http1 *http1, void *buffer, size_t size)
 	}
 }
 
+/* Bytes that were taken, or what a read came to otherwise. */
+static ssize_t count_plain(struct http1 *http1, ssize_t count)
+{
+	if (count == 0 && http1->tunnel) {
+		http1->body_done = true;
+		return 0;
+	}
+	if (count <= 0)
+		return count == 0 ? -ECONNRESET : count;
+	http1->body_left -= count;
+	http1->body_done = http1->body_left == 0;
+	return count;
+}
+
 static ssize_t read_plain(struct http1 *http1, void *buffer, size_t size)
 {
 	ssize_t count;
@@ -115,16 +131,28 @@ static ssize_t read_plain(struct http1 *http1, void *buffer, size_t size)
 		http1_consume(http1, (size_t)count);
 	} else {
 		count = conn_read(http1->conn, buffer, size);
-		if (count == 0 && http1->tunnel) {
-			http1->body_done = true;
-			return 0;
-		}
-		if (count <= 0)
-			return count == 0 ? -ECONNRESET : count;
 	}
-	http1->body_left -= count;
-	http1->body_done = http1->body_left == 0;
-	return count;
+	return count_plain(http1, count);
+}
+
+static ssize_t splice_plain(struct http1 *http1, int pipe, size_t size)
+{
+	ssize_t count;
+
+	if ((int64_t)size > http1->body_left)
+		size = (size_t)http1->body_left;
+	if (http1->in_length == 0 && http1->conn->pending_length > 0) {
+		count = http1_fill(http1);
+		if (count <= 0)
+			return count_plain(http1, count);
+	}
+	if (http1->in_length == 0)
+		return count_plain(http1, conn_splice(http1->conn, pipe, size));
+	count = write(pipe, http1->in, http1->in_length < size ? http1->in_length : size);
+	if (count < 0)
+		return errno == EAGAIN ? -ENOBUFS : -errno;
+	http1_consume(http1, (size_t)count);
+	return count_plain(http1, count);
 }
 
 static int send_continue(struct http1 *http1)
@@ -176,21 +204,38 @@ static ssize_t after_read(struct http1 *http1, ssize_t result)
 	return http1_leave_input(http1) < 0 ? -ENOMEM : result;
 }
 
-ssize_t http1_body_read(void *context, void *buffer, size_t size)
+/* Before a read: 0, or why there is none. */
+static int before_read(struct http1 *http1)
 {
-	struct http1 *http1 = context;
-
-	if (http1->body_done || size == 0)
-		return 0;
 	http1->body_wanted = true;
 	if (http1->conn->timed_out)
 		return -ETIMEDOUT;
-	if (http1->continue_expected) {
-		int result = send_continue(http1);
+	return http1->continue_expected ? send_continue(http1) : 0;
+}
 
-		if (result < 0)
-			return result;
-	}
+ssize_t http1_body_read(void *context, void *buffer, size_t size)
+{
+	struct http1 *http1 = context;
+	int result;
+
+	if (http1->body_done || size == 0)
+		return 0;
+	result = before_read(http1);
+	if (result < 0)
+		return result;
 	return after_read(http1, http1->body_chunked ? read_chunked(http1, buffer, size)
 	                                             : read_plain(http1, buffer, size));
+}
+
+ssize_t http1_body_splice(void *context, int pipe, size_t size)
+{
+	struct http1 *http1 = context;
+	int result;
+
+	if (http1->body_done || size == 0)
+		return 0;
+	if (http1->body_chunked || http1->conn->acceptor->transport != &transport_plain)
+		return -EOPNOTSUPP;
+	result = before_read(http1);
+	return result < 0 ? result : after_read(http1, splice_plain(http1, pipe, size));
 }

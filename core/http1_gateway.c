@@ -52,6 +52,7 @@ static int upgradable(void *context)
 }
 
 const struct request_carrier http1_carrier = {
+	.body_splice = http1_body_splice,
 	.abandoned = abandoned,
 	.interim = interim,
 	.upgradable = upgradable,

@@ -93,6 +93,7 @@ static inline void http1_consume(struct http1 *http1, size_t count)
 void http1_body_start(struct http1 *http1);
 /* lop_body_read_f */
 ssize_t http1_body_read(void *context, void *buffer, size_t size);
+ssize_t http1_body_splice(void *context, int pipe, size_t size);
 /* Whether what is left of the body is short enough to be thrown away. */
 bool http1_body_drainable(const struct http1 *http1);
 

@@ -93,6 +93,8 @@ struct response {
 /* What the core's own protocol can do for a request besides reading its body. context is that of
  * body_read. */
 struct request_carrier {
+	/* Moves body bytes into a pipe. */
+	ssize_t (*body_splice)(void *context, int pipe, size_t size);
 	int (*abandoned)(void *context);
 	/* Sends fields from the index `first` on as an interim response. */
 	int (*interim)(void *context, int status, unsigned first);

@@ -169,21 +169,41 @@ int64_t lop_request_body_length(const struct lop_request *request)
 	return request->body_length;
 }
 
-ssize_t lop_request_body_read(struct lop_request *request, void *buffer, size_t size)
+/* Whether the body is known to be too long before a byte of it was read. */
+static bool body_exceeds(const struct lop_request *request)
 {
-	ssize_t count;
+	return request->body_limit >= 0 && request->body_length > request->body_limit;
+}
 
-	if (request->body_read == NULL || request->body_length == 0)
-		return 0;
-	if (request->body_limit >= 0 && request->body_length > request->body_limit)
-		return -EMSGSIZE;
-	count = request->body_read(request->body_context, buffer, size);
+static ssize_t body_count(struct lop_request *request, ssize_t count)
+{
 	if (count > 0) {
 		request->body_taken += count;
 		if (request->body_limit >= 0 && request->body_taken > request->body_limit)
 			return -EMSGSIZE;
 	}
 	return count;
+}
+
+ssize_t lop_request_body_read(struct lop_request *request, void *buffer, size_t size)
+{
+	if (request->body_read == NULL || request->body_length == 0)
+		return 0;
+	if (body_exceeds(request))
+		return -EMSGSIZE;
+	return body_count(request, request->body_read(request->body_context, buffer, size));
+}
+
+ssize_t lop_request_body_splice(struct lop_request *request, int pipe, size_t size)
+{
+	if (request->body_read == NULL || request->body_length == 0)
+		return 0;
+	if (request->carrier == NULL || !request->worker->pipes.allowed)
+		return -EOPNOTSUPP;
+	if (body_exceeds(request))
+		return -EMSGSIZE;
+	return body_count(request,
+	                  request->carrier->body_splice(request->body_context, pipe, size));
 }
 
 void lop_request_body_watch(struct lop_request *request, lop_body_ready_f *ready, void *context)

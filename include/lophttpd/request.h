@@ -96,6 +96,12 @@ LOP_API int64_t lop_request_body_length(const struct lop_request *request);
  * reading; what is left when that stream ends is thrown away, or ends the connection. */
 LOP_API ssize_t lop_request_body_read(struct lop_request *request, void *buffer, size_t size);
 
+/* Moves at most size body bytes into an empty pipe, without copying them; those that were already
+ * read ahead are written to it. Results as lop_request_body_read(); -EOPNOTSUPP: it is not possible
+ * (chunked, encrypted, another system), read instead. Needs LOP_NEEDS_CONNECT or
+ * LOP_NEEDS_WRITE_FILES, as do pipe2() and splice(). */
+LOP_API ssize_t lop_request_body_splice(struct lop_request *request, int pipe, size_t size);
+
 /* The index-th trailer field of the body, from 0, once lop_request_body_read() has returned 0. Returns 1, or
  * 0 past the last. They are what the client sent: none of them may frame, route or authorise. */
 LOP_API int lop_request_trailer_at(const struct lop_request *request, size_t index,

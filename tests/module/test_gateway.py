@@ -281,6 +281,47 @@ def a_stream_may_come_through_a_pipe():
 
 
 @test(limit=60)
+def a_body_may_be_taken_through_a_pipe():
+    for size in (1, 4096, 65536, 300000, 5 << 20):
+        data = pattern(size, seed=size)
+        wire = post("/drain", "Content-Length: %d" % size) + data
+        for piece in (len(wire), 60, 4000) if size < 100000 else (len(wire),):
+            with server.connect() as connection:
+                connection.send_slowly(wire[:3 * piece], piece, 0.001)
+                connection.send(wire[3 * piece:] + make_request("GET", "/a.txt"))
+                equal(connection.read_response().body,
+                      b"%d %d 1 1 0\n" % (size, checksum(data)), "what came by pipe")
+                equal(connection.read_response().body, b"alpha\n", "what follows")
+
+
+@test
+def a_chunked_body_is_read_instead():
+    data = pattern(100000)
+    with server.connect() as connection:
+        connection.send(post("/drain", "Transfer-Encoding: chunked") + chunk(data) + b"0\r\n\r\n")
+        equal(connection.read_response().body, b"%d %d 1 0 0\n" % (len(data), checksum(data)),
+              "what was read")
+
+
+@test
+def a_body_that_is_taken_through_a_pipe_has_its_limits():
+    with server.connect() as connection:
+        connection.send(post("/drain", "Content-Length: 4", "Expect: 100-continue"))
+        equal(connection.read_head().status, 100, "status")
+        connection.send(b"data")
+        equal(connection.read_response().status, 200, "status")
+        connection.send(post("/drain", "Content-Length: 9") + b"some")
+        equal(connection.read_response().status, 408, "status of what does not come")
+    with server.connect() as connection:
+        connection.send(post("/drain", "Content-Length: 2000000000"))
+        equal(connection.read_response().status, 413, "status of what is too much")
+    with server.connect() as connection:
+        connection.send(post("/drain", "Content-Length: 9") + b"some")
+        connection.finish_sending()
+        within(connection.read_until_close()[:12], (b"", b"HTTP/1.1 500"), "the answer")
+
+
+@test(limit=60)
 def pipes_are_not_mixed_up_when_clients_go():
     for target in ("/splice", "/splice-known"):
         for _ in range(20):

@@ -4,6 +4,7 @@
  * it answers before a request has ended, reads from the loop, and looks whether anybody still waits.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -208,6 +209,37 @@ static int content_pump(struct job *job)
 	                                job) < 0
 	               ? 500
 	               : LOP_DONE;
+}
+
+/* The body comes through a pipe. */
+static int content_drain(struct job *job)
+{
+	char piece[65536];
+	int ends[2];
+	ssize_t got;
+
+	if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) < 0)
+		return 500;
+	while ((got = lop_request_body_splice(job->request, ends[1], sizeof(piece))) > 0) {
+		job->counts.abandoned++; /* times that it came by pipe */
+		if (read(ends[0], piece, sizeof(piece)) != got)
+			got = -EPIPE;
+		else
+			count(job, piece, got);
+	}
+	close(ends[0]);
+	close(ends[1]);
+	if (got == -EOPNOTSUPP) {
+		while ((got = lop_request_body_read(job->request, piece, sizeof(piece))) > 0)
+			count(job, piece, got);
+	}
+	if (got == -EAGAIN)
+		return LOP_AGAIN;
+	if (got < 0)
+		return (int)got;
+	job->counts.abandoned = job->counts.abandoned > 0;
+	ended(job, got);
+	return tell(job->request, &job->counts);
 }
 
 /* Reads from a timer, that is: between the steps of the connection. */
@@ -447,6 +479,8 @@ static int content(void *state, struct lop_request *request)
 		return content_trailed(job);
 	if (path_is(request, "/pump"))
 		return content_pump(job);
+	if (path_is(request, "/drain"))
+		return content_drain(job);
 	if (path_is(request, "/slow"))
 		return content_slow(job);
 	if (path_is(request, "/splice"))
