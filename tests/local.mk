@@ -52,6 +52,7 @@ unit_tests = \
 	tests/unit/test_config_file \
 	tests/unit/test_date \
 	tests/unit/test_fcache \
+	tests/unit/test_forwarded \
 	tests/unit/test_hooks \
 	tests/unit/test_http1_parse \
 	tests/unit/test_log_file \
@@ -68,6 +69,7 @@ unit_tests = \
 	tests/unit/test_range \
 	tests/unit/test_root \
 	tests/unit/test_route \
+	tests/unit/test_route_translate \
 	tests/unit/test_sched \
 	tests/unit/test_share \
 	tests/unit/test_target \
@@ -78,17 +80,21 @@ unit_tests = \
 # Fuzz targets tests/fuzz/fuzz_NAME.c with their corpora in tests/fuzz/corpus/NAME. Each has its two
 # lines below.
 FUZZ_TARGETS = \
+	tests/fuzz/fuzz_answer \
 	tests/fuzz/fuzz_chunked \
 	tests/fuzz/fuzz_config \
 	tests/fuzz/fuzz_dns \
+	tests/fuzz/fuzz_forwarded \
 	tests/fuzz/fuzz_host \
 	tests/fuzz/fuzz_hosts \
 	tests/fuzz/fuzz_listing \
 	tests/fuzz/fuzz_digest \
+	tests/fuzz/fuzz_map \
 	tests/fuzz/fuzz_multipart \
 	tests/fuzz/fuzz_range \
 	tests/fuzz/fuzz_request \
-	tests/fuzz/fuzz_target
+	tests/fuzz/fuzz_target \
+	tests/fuzz/fuzz_translate
 
 # A module that shows what the proxy's names become.
 check_LTLIBRARIES += tests/names/names_probe.la
@@ -157,6 +163,20 @@ tests_fuzz_fuzz_request_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_target_SOURCES = tests/fuzz/fuzz_target.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_target_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
+# The parsers of the proxy.
+tests_fuzz_fuzz_answer_SOURCES = tests/fuzz/fuzz_answer.c proxy/answer.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_answer_CPPFLAGS = $(PROXY_CPPFLAGS)
+tests_fuzz_fuzz_answer_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_forwarded_SOURCES = tests/fuzz/fuzz_forwarded.c proxy/forwarded.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_forwarded_CPPFLAGS = $(PROXY_CPPFLAGS)
+tests_fuzz_fuzz_forwarded_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_map_SOURCES = tests/fuzz/fuzz_map.c $(PROXY_ROUTES) $(FUZZ_MAIN)
+tests_fuzz_fuzz_map_CPPFLAGS = $(PROXY_CPPFLAGS)
+tests_fuzz_fuzz_map_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_translate_SOURCES = tests/fuzz/fuzz_translate.c $(PROXY_ROUTES) $(FUZZ_MAIN)
+tests_fuzz_fuzz_translate_CPPFLAGS = $(PROXY_CPPFLAGS)
+tests_fuzz_fuzz_translate_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
 # Parts of modules that stand alone. Flags of their own give these programs objects of their own,
 # apart from libtool's.
 AUTOINDEX_PURE = \
@@ -182,8 +202,12 @@ PROXY_ROUTES = \
 	proxy/url.c
 tests_unit_test_answer_SOURCES = tests/unit/test_answer.c proxy/answer.c
 tests_unit_test_answer_CPPFLAGS = $(PROXY_CPPFLAGS)
+tests_unit_test_forwarded_SOURCES = tests/unit/test_forwarded.c proxy/forwarded.c
+tests_unit_test_forwarded_CPPFLAGS = $(PROXY_CPPFLAGS)
 tests_unit_test_route_SOURCES = tests/unit/test_route.c $(PROXY_ROUTES)
 tests_unit_test_route_CPPFLAGS = $(PROXY_CPPFLAGS)
+tests_unit_test_route_translate_SOURCES = tests/unit/test_route_translate.c $(PROXY_ROUTES)
+tests_unit_test_route_translate_CPPFLAGS = $(PROXY_CPPFLAGS)
 tests_unit_test_upstream_url_SOURCES = \
 	tests/unit/test_upstream_url.c proxy/duration.c proxy/path.c proxy/url.c
 tests_unit_test_upstream_url_CPPFLAGS = $(PROXY_CPPFLAGS)
