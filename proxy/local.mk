@@ -25,21 +25,35 @@ module_LTLIBRARIES += modules/proxy.la
 modules_proxy_la_SOURCES = \
 	proxy/answer.c \
 	proxy/answer.h \
+	proxy/balance.c \
+	proxy/balance_ring.c \
 	proxy/duration.c \
 	proxy/duration.h \
 	proxy/forwarded.c \
 	proxy/forwarded.h \
+	proxy/health.c \
+	proxy/health_check.c \
+	proxy/health_parse.c \
+	proxy/health_parse.h \
 	proxy/module.c \
 	$(names_sources) \
 	proxy/path.c \
 	proxy/path.h \
+	proxy/pool.c \
 	proxy/pool.h \
+	proxy/pool_budget.c \
+	proxy/pool_key.c \
+	proxy/pool_pick.c \
+	proxy/pool_private.h \
+	proxy/pool_queue.c \
 	proxy/proxy_header.c \
 	proxy/proxy_header.h \
 	proxy/route.c \
 	proxy/route.h \
 	proxy/route_translate.c \
+	proxy/shared.c \
 	proxy/shared.h \
+	proxy/sticky.c \
 	proxy/sticky.h \
 	proxy/url.c \
 	proxy/url.h

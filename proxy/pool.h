@@ -22,10 +22,10 @@
 #include <lophttpd/proxy.h>
 #include <lophttpd/request.h>
 
+#include "sticky.h"
 #include "url.h"
 
 struct pool;
-struct secret;
 struct shared;
 
 union server_address {
@@ -49,6 +49,7 @@ struct server {
 	/* the pool's */
 	uint64_t identity; /* of the address; the same in every worker and after a restart */
 	uint64_t key;      /* of its slot in the shared memory */
+	uint64_t cookies[STICKY_KEYS]; /* what stands for it in sticky cookies */
 	uint32_t slot;
 	uint32_t weight;   /* as given */
 	uint32_t active;   /* of this worker */
@@ -74,8 +75,15 @@ enum balance_method {
  * --sticky-key FILE so that they outlive a restart. */
 struct balance {
 	enum balance_method method;
-	bool by_address;
-	char *field; /* HASH: what is hashed; STICKY: name of the cookie */
+	enum balance_key {
+		KEY_NONE,
+		KEY_FIELD,
+		KEY_COOKIE,
+		KEY_ADDRESS,
+		KEY_TARGET,
+		KEY_HOST,
+	} key;       /* HASH and STICKY: what of the request decides */
+	char *field; /* name of the field or cookie; NULL: it has none */
 };
 /* Returns 0, -EINVAL after one line into error, or -ENOMEM. */
 int balance_parse(const char *text, struct balance *balance, char *error, size_t error_size);
@@ -174,7 +182,8 @@ struct pick {
 
 	/* the pool's */
 	bool read;                 /* the request was looked at */
-	uint64_t hash;             /* of its key */
+	bool keyed;                /* it has a key, */
+	uint64_t hash;             /* of which this is the hash */
 	struct server *bound;      /* whom its cookie names, for comparison only */
 	bool renew;                /* its cookie is of an old key */
 };
@@ -198,12 +207,13 @@ long pool_cookie(struct pool *pool, const struct pick *pick, const struct server
 
 /* Waiting for a server with room, first come first served over all workers. `ready` is called once,
  * from the loop, with a server as pool_pick() gives it (to be given back by pool_done()), or with
- * NULL after queue_timeout. */
+ * NULL after queue_timeout, or when no server is up any more. */
 struct pool_waiter {
-	struct pick *pick;
+	struct pick *pick; /* zero the rest to begin */
 	void (*ready)(struct pool_waiter *waiter, struct server *server);
 
 	/* the pool's */
+	bool queued;
 	struct pool_waiter *next;
 	struct pool_waiter *previous;
 	int64_t since;

@@ -64,6 +64,7 @@ unit_tests = \
 	tests/unit/test_names \
 	tests/unit/test_options \
 	tests/unit/test_output \
+	tests/unit/test_pool \
 	tests/unit/test_privileges \
 	tests/unit/test_proxy_write \
 	tests/unit/test_range \
@@ -200,6 +201,25 @@ PROXY_ROUTES = \
 	proxy/route.c \
 	proxy/route_translate.c \
 	proxy/url.c
+POOL_PARTS = \
+	proxy/balance.c \
+	proxy/balance_ring.c \
+	proxy/duration.c \
+	proxy/health.c \
+	proxy/health_check.c \
+	proxy/health_parse.c \
+	proxy/pool.c \
+	proxy/pool_budget.c \
+	proxy/pool_key.c \
+	proxy/pool_pick.c \
+	proxy/pool_queue.c \
+	proxy/shared.c \
+	proxy/sticky.c \
+	tests/unit/standin.c \
+	tests/unit/standin.h
+tests_unit_test_pool_SOURCES = tests/unit/test_pool.c $(POOL_PARTS)
+tests_unit_test_pool_CPPFLAGS = $(PROXY_CPPFLAGS)
+tests_unit_test_pool_LDADD = $(CHECK_LIBS) $(CRYPTO_LIBS)
 tests_unit_test_answer_SOURCES = tests/unit/test_answer.c proxy/answer.c
 tests_unit_test_answer_CPPFLAGS = $(PROXY_CPPFLAGS)
 tests_unit_test_forwarded_SOURCES = tests/unit/test_forwarded.c proxy/forwarded.c

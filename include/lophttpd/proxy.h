@@ -31,7 +31,7 @@
 LOP_BEGIN_DECLS
 
 #define LOP_PROXY_BLOCK "proxy"
-#define LOP_PROXY_NAME_SIZE 112
+#define LOP_PROXY_NAME_SIZE 104
 
 /* One worker's part in a server; only that worker writes it. */
 struct lop_proxy_server_share {
@@ -40,6 +40,7 @@ struct lop_proxy_server_share {
 	LOP_ATOMIC(uint64_t) requests;    /* sent to it, repeated ones included */
 	LOP_ATOMIC(uint64_t) errors;      /* answered with 5xx */
 	LOP_ATOMIC(uint64_t) failures;    /* refused, reset, garbage, too late */
+	LOP_ATOMIC(uint64_t) slow;        /* answered later than the limit */
 	LOP_ATOMIC(uint64_t) abandoned;   /* the client went away */
 	LOP_ATOMIC(uint64_t) answered;    /* those with a first byte, */
 	LOP_ATOMIC(uint64_t) waited;      /* and the sum of what that took, ns */
@@ -47,6 +48,10 @@ struct lop_proxy_server_share {
 
 #define LOP_PROXY_SERVER_BACKUP 1u
 #define LOP_PROXY_SERVER_CHECKED 2u /* by active checks */
+
+#define LOP_PROXY_FAILED 1u /* refused, reset, garbage, too late */
+#define LOP_PROXY_ERRORS 2u /* 502, 503, 504 */
+#define LOP_PROXY_SLOW 3u
 
 struct lop_proxy_server {
 	LOP_ATOMIC(uint64_t) key; /* 0: the slot is free */
@@ -58,7 +63,9 @@ struct lop_proxy_server {
 	LOP_ATOMIC(uint32_t) failing;         /* failures in a row */
 	LOP_ATOMIC(uint32_t) streak;          /* ejections in a row */
 	LOP_ATOMIC(uint32_t) ejections;       /* in all */
+	LOP_ATOMIC(uint32_t) reason;          /* of the last one: LOP_PROXY_FAILED … */
 	LOP_ATOMIC(int64_t) ejected_until;    /* gets no request before, 0 not ejected */
+	LOP_ATOMIC(int64_t) trial;            /* when an ejected one last got a request, 0 not yet */
 	LOP_ATOMIC(int64_t) since;            /* joined or came back: the start of a slow start */
 	LOP_ATOMIC(uint64_t) checks;
 	LOP_ATOMIC(uint64_t) checks_failed;
@@ -75,10 +82,13 @@ struct lop_proxy_pool_share {
 	LOP_ATOMIC(uint64_t) queued;     /* had to wait */
 	LOP_ATOMIC(uint64_t) timed_out;  /* in vain */
 	LOP_ATOMIC(uint64_t) down;       /* found no server up */
+	LOP_ATOMIC(uint64_t) reserved;
 };
 
 struct lop_proxy_pool {
-	LOP_ATOMIC(uint64_t) checker; /* who does the active checks: its index + 1; 0 nobody */
+	/* Who does the active checks: its index + 1 in the lower 16 bits (0 nobody), and above, until
+	 * when, in milliseconds. */
+	LOP_ATOMIC(uint64_t) checker;
 	char name[LOP_PROXY_NAME_SIZE]; /* of the route, "[host]/path" */
 };
 
@@ -90,8 +100,8 @@ struct lop_proxy {
 	uint32_t pool_size; /* from one to the next */
 	uint32_t server_count; /* slots */
 	uint32_t server_size;
-	uint32_t share_size; /* of either kind, from one worker's to the next */
-	uint32_t reserved;
+	uint32_t pool_share_size;
+	uint32_t server_share_size;
 	/* From the beginning of the block; the shares of all workers stand together for each pool and
 	 * each server. */
 	uint64_t pools;
@@ -125,7 +135,7 @@ lop_proxy_pool_share(const struct lop_proxy *proxy, uint32_t pool, uint32_t work
 {
 	return (const struct lop_proxy_pool_share *)lop_proxy_at(
 		proxy, proxy->pool_shares, (uint64_t)pool * proxy->worker_count + worker,
-		proxy->share_size);
+		proxy->pool_share_size);
 }
 
 static inline const struct lop_proxy_server_share *
@@ -133,7 +143,7 @@ lop_proxy_server_share(const struct lop_proxy *proxy, uint32_t slot, uint32_t wo
 {
 	return (const struct lop_proxy_server_share *)lop_proxy_at(
 		proxy, proxy->server_shares, (uint64_t)slot * proxy->worker_count + worker,
-		proxy->share_size);
+		proxy->server_share_size);
 }
 
 LOP_END_DECLS
