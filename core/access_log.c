@@ -88,9 +88,11 @@ static void report_failure(struct access_log *log, int result)
 {
 	char path[PATH_MAX];
 
-	if (log->failing)
+	/* What is told once more is why: a disk that is slow may turn out to be full. */
+	if (log->failing && (log->reason != -EAGAIN || result == -EAGAIN))
 		return;
 	log->failing = true;
+	log->reason = result;
 	say(log, LOP_LOG_ERROR,
 	    "access log %s: %s; lines are kept while there is room for them, then lost, until it "
 	    "can be written again",

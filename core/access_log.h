@@ -27,6 +27,7 @@ struct access_log {
 	bool busy;         /* within a call of the provider: messages go past it */
 	bool dirty;        /* a flush is due within a second */
 	bool failing;      /* a write or flush failed, was reported, and no flush succeeded since */
+	int reason;        /* negative errno of that report */
 	uint64_t written;  /* lines that the provider took */
 	uint64_t dropped;  /* lines that were lost, all in all */
 	uint64_t reported; /* lines of those that were told about */

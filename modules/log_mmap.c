@@ -5,6 +5,10 @@
  * (log_window.h), and is cut to its length on close, on HUP, when the server drains, and at the next
  * start after a crash.
  *
+ * A thread goes ahead and makes pages ready (log_ahead.h). When a busy disk holds it up, even pages
+ * that were ready may hold up who writes to them: then lines go to the buffer, the thread copies them
+ * from there, and the loop touches no page until the disk has been quick for a while.
+ *
  * Only one process may do that to a file, so it takes a lock (flock). During a change of the program
  * two processes have the same file: the old one gives the mapping up when it drains and from then
  * on both append, under a shared lock, as log_file does; when the old one has gone, the new one
@@ -22,8 +26,16 @@
 
 #include <lophttpd/log.h>
 
+#include "log_ahead.h"
 #include "log_buffer.h"
 #include "log_window.h"
+
+/* How much is made ready ahead of the lines; more is asked for when half of it is left. Little, so
+ * that the kernel has no time to write it out before lines come. */
+#define LEAD ((ptrdiff_t)128 << 10)
+
+/* Flushes, one a second. */
+#define BUSY 10
 
 /* Holds what arrives between the start of a new program and the moment the old one drains. Memory
  * that is never touched costs nothing. */
@@ -43,7 +55,14 @@ struct log {
 	bool locking;             /* its file system has locks */
 	bool draining;            /* the mapping is for the next process */
 	struct log_window window; /* MAPPED */
-	struct log_buffer buffer; /* owns the descriptor, whatever the mode */
+	struct log_window next;   /* to go on with; or closed */
+	struct log_window old;    /* to be closed; or closed */
+	int next_error;           /* why there is no next one */
+	bool asked;               /* the thread has a task */
+	size_t copying;           /* bytes at the buffer's beginning that its task copies */
+	int busy;                 /* flushes that the disk still counts as busy for */
+	struct log_ahead *ahead;  /* NULL before the first window */
+	struct log_buffer buffer; /* owns the descriptor, whatever the mode; lines that wait */
 	off_t cut_at;             /* where the file has to be cut before it is appended to; -1 */
 	uint64_t unchecked;       /* lines written since the file's length was looked at */
 	uint64_t lost;
@@ -86,10 +105,95 @@ static int cut(struct log *log)
 	return result;
 }
 
+/* Takes lines that were put into the window out of the buffer. */
+static void consume(struct log *log, size_t length)
+{
+	struct log_buffer *buffer = &log->buffer;
+
+	for (size_t i = 0; i < length; i++)
+		log->unchecked += buffer->data[i] == '\n';
+	buffer->used -= length;
+	memmove(buffer->data, buffer->data + length, buffer->used);
+}
+
+/* What the thread has done. */
+static void collect(struct log *log, bool wait)
+{
+	struct log_window *window = &log->window;
+	struct log_task task;
+
+	if (!log->asked || !log_ahead_take(log->ahead, wait, &task))
+		return;
+	log->asked = false;
+	log->copying = 0;
+	if (task.slow)
+		log->busy = BUSY;
+	if (task.length > 0 && !log_window_faulted(window)) {
+		window->at += task.length;
+		consume(log, task.length);
+	}
+	if (task.from < task.to && task.to > window->ready)
+		window->ready = task.to;
+	if (window->ready < window->at)
+		window->ready = window->at;
+	if (!task.open)
+		return;
+	log->next_error = task.result;
+	if (task.result == 0)
+		log->next = task.next;
+}
+
+static void close_windows(struct log *log)
+{
+	collect(log, true);
+	log_window_close(&log->old);
+	log_window_close(&log->next);
+	log_window_close(&log->window);
+	log->next_error = 0;
+}
+
+/* How many bytes of whole lines of the buffer fit into `room`. */
+static size_t fitting(const struct log_buffer *buffer, size_t room)
+{
+	size_t length = buffer->used < room ? buffer->used : room;
+
+	while (length > 0 && buffer->data[length - 1] != '\n')
+		length--;
+	return length;
+}
+
+/* Has the thread do what is needed next. again: what is ready may no longer be. */
+static void ask(struct log *log, bool again)
+{
+	struct log_window *window = &log->window;
+	struct log_task task = { .old = log->old, .window = *window };
+	ptrdiff_t room = window->to - window->at < LEAD ? window->to - window->at : LEAD;
+
+	if (log->asked)
+		return;
+	if (log->busy > 0) {
+		task.lines = log->buffer.data;
+		task.length = log->copying = fitting(&log->buffer, (size_t)room);
+		again = again && task.length == 0;
+	}
+	if (again || (log->busy == 0 && window->ready - window->at <= LEAD / 2 &&
+	              window->ready < window->to)) {
+		task.from = window->at;
+		task.to = window->at + room;
+	}
+	if (task.from == task.to)
+		task.open = log->next.from == NULL && log->next_error == 0;
+	if (task.from == task.to && task.length == 0 && !task.open && log->old.from == NULL)
+		return;
+	log->old.from = NULL;
+	log->asked = true;
+	log_ahead_give(log->ahead, &task);
+}
+
 /* From the mapping to the buffer; what was written, up to position, ends the file. */
 static void leave_window(struct log *log, off_t position)
 {
-	log_window_close(&log->window);
+	close_windows(log);
 	log->cut_at = position;
 	log->buffer.error = cut(log);
 	log->unchecked = 0;
@@ -124,9 +228,16 @@ static bool open_window(struct log *log)
 	if (log_buffer_flush(&log->buffer) != 0)
 		return false;
 	end = lseek(fd, 0, SEEK_END);
-	result = end < 0 ? -errno : log_window_open(&log->window, fd, end);
+	result = end < 0 ? -errno : 0;
+	if (result == 0 && log->ahead == NULL)
+		result = log_ahead_start(&log->ahead);
 	if (result == 0)
+		result = log_window_open(&log->window, fd, end);
+	if (result == 0) {
+		ask(log, false);
+		collect(log, true); /* the first line is in the file at once, too */
 		return true;
+	}
 	log->mappable = passes(result);
 	(void)log_window_cut(fd, end);
 	return false;
@@ -159,50 +270,108 @@ static int append(struct log *log, const char *line, size_t length)
 	return log_buffer_write(&log->buffer, line, length);
 }
 
-/* Somebody has cut the file, or its disk has failed: the line hit nothing. */
-static int write_after_fault(struct log *log, const char *line, size_t length)
+/* Whether lines went where the file no longer was: into the rest of its last page. In any other
+ * page they would have faulted. */
+static bool lost_lines(off_t size, off_t position)
 {
-	log_window_close(&log->window);
+	const off_t page = sysconf(_SC_PAGESIZE);
+
+	return size % page != 0 && size / page == position / page;
+}
+
+/* Somebody has cut the file, or its disk has failed: the line at the window's position hit nothing,
+ * and neither did those before it if they were in the file's last page. */
+static void leave_after_fault(struct log *log)
+{
+	off_t position = log_window_position(&log->window);
+	struct stat st;
+
+	if (position > 0 && fstat(log->buffer.fd, &st) == 0 && lost_lines(st.st_size, position - 1))
+		log->lost += log->unchecked;
+	close_windows(log);
 	log->mode = APPENDING;
 	log->unchecked = 0;
 	map(log);
-	if (log->mode == MAPPED) {
-		memcpy(log->window.at, line, length);
-		log->window.at += length;
-		if (!log_window_faulted())
-			return 0;
-		log_window_close(&log->window);
-		log->mode = APPENDING;
-		log->mappable = false;
-	}
-	return append(log, line, length);
 }
 
-static int write_at_end_of_window(struct log *log, const char *line, size_t length)
+/* Where there is room. Returns whether it hit the file. */
+static bool put(struct log *log, const char *line, size_t length)
 {
-	off_t position = log_window_position(&log->window);
+	memcpy(log->window.at, line, length);
+	if (log_window_faulted(&log->window))
+		return false;
+	log->window.at += length;
+	log->unchecked++;
+	return true;
+}
 
-	if (log_window_slide(&log->window) == 0) {
-		memcpy(log->window.at, line, length);
-		log->window.at += length;
-		log->unchecked++;
-		return log_window_faulted() ? write_after_fault(log, line, length) : 0;
+/* Puts lines that wait where there is room now. */
+static void drain(struct log *log)
+{
+	struct log_window *window = &log->window;
+	size_t length;
+
+	if (log->busy > 0 || log->copying > 0)
+		return;
+	length = fitting(&log->buffer, (size_t)(window->ready - window->at));
+	if (length == 0)
+		return;
+	memcpy(window->at, log->buffer.data, length);
+	if (log_window_faulted(window))
+		return;
+	window->at += length;
+	consume(log, length);
+}
+
+/* Whether the next line does not fit into the window any more. */
+static bool is_full(const struct log *log, size_t length)
+{
+	const struct log_buffer *buffer = &log->buffer;
+
+	if (buffer->used > 0) {
+		const char *newline = memchr(buffer->data, '\n', buffer->used);
+
+		length = (size_t)(newline + 1 - buffer->data);
 	}
-	/* The disk is full, or nearly so: what goes in line by line still does. */
-	leave_window(log, position);
-	return append(log, line, length);
+	return (ptrdiff_t)length > log->window.to - log->window.at;
+}
+
+/* Lines that wait, and the window's end. length: of the line that comes behind them, or 0. */
+static void go_on(struct log *log, size_t length)
+{
+	collect(log, false);
+	drain(log);
+	if (!log->asked && is_full(log, length) && log->next.from != NULL && log->old.from == NULL) {
+		log_window_slide(&log->window, &log->next, &log->old);
+		drain(log);
+	}
+	if (log_window_faulted(&log->window))
+		leave_after_fault(log);
+	else if (!log->asked && is_full(log, length) && log->next_error != 0)
+		/* The disk is full, or nearly so: what goes in line by line still does. */
+		leave_window(log, log_window_position(&log->window));
+	else
+		ask(log, false);
+}
+
+static bool is_ready(const struct log *log, size_t length)
+{
+	return log->buffer.used == 0 && log->busy == 0 &&
+	       (ptrdiff_t)length <= log->window.ready - log->window.at;
 }
 
 static int write_line(struct log *log, const char *line, size_t length)
 {
+	if (log->mode == MAPPED && !is_ready(log, length + LEAD / 2))
+		go_on(log, length);
+	if (log->mode == MAPPED && is_ready(log, length)) {
+		if (put(log, line, length))
+			return 0;
+		leave_after_fault(log);
+	}
 	if (log->mode != MAPPED)
 		return append(log, line, length);
-	if (length > (size_t)(log->window.to - log->window.at))
-		return write_at_end_of_window(log, line, length);
-	memcpy(log->window.at, line, length);
-	log->window.at += length;
-	log->unchecked++;
-	return log_window_faulted() ? write_after_fault(log, line, length) : 0;
+	return log_buffer_add(&log->buffer, line, length) ? 0 : -EAGAIN;
 }
 
 static int log_write(void *state, const struct lop_log_record *record, const char *line,
@@ -217,15 +386,6 @@ static void log_message(void *state, const struct lop_log_message *message)
 	(void)write_line(state, message->line.data, message->line.length);
 }
 
-/* Whether lines went where the file no longer was: into the rest of its last page. In any other
- * page they would have faulted. */
-static bool lost_lines(const struct log *log, off_t size)
-{
-	const off_t page = sysconf(_SC_PAGESIZE);
-
-	return size % page != 0 && size / page == log_window_position(&log->window) / page;
-}
-
 /* Somebody may have cut the file, or its file system may have become read-only, of which a write
  * of nothing tells (and a mapping does not). */
 static void check_file(struct log *log)
@@ -237,13 +397,24 @@ static void check_file(struct log *log)
 		unmap(log);
 	} else if (fstat(log->buffer.fd, &st) == 0 &&
 	    st.st_size < log->window.base + (log->window.to - log->window.from)) {
-		if (lost_lines(log, st.st_size))
+		if (lost_lines(st.st_size, log_window_position(&log->window)))
 			log->lost += log->unchecked;
-		log_window_close(&log->window);
+		close_windows(log);
 		log->mode = APPENDING;
 		map(log);
 	}
 	log->unchecked = 0;
+}
+
+/* The kernel has written pages out meanwhile, and may let the next write into one wait: the thread
+ * finds out, and waits instead. */
+static void flush_mapped(struct log *log)
+{
+	if (log->busy > 0)
+		log->busy--;
+	go_on(log, 0);
+	if (log->mode == MAPPED)
+		ask(log, true);
 }
 
 static int log_flush(void *state)
@@ -254,7 +425,9 @@ static int log_flush(void *state)
 	if (log->mode == MAPPED)
 		check_file(log);
 	if (log->mode == MAPPED)
-		return 0;
+		flush_mapped(log);
+	if (log->mode == MAPPED)
+		return log->buffer.used > 0;
 	if (log->mode == WAITING)
 		share(log);
 	if (log->mode == WAITING)
@@ -336,6 +509,7 @@ static void log_close(void *state)
 	log_window_unguard();
 	if (log->mode == WAITING || log->cut_at >= 0)
 		log->buffer.used = 0; /* behind the end of the lines nobody would find them */
+	log_ahead_stop(&log->ahead);
 	log_buffer_close(&log->buffer);
 	free(log);
 }
@@ -380,7 +554,7 @@ static void log_mmap_fini(void *state)
 
 LOP_EXPORT_MODULE = {
 	LOP_MODULE_HEADER("log_mmap", "1.0", "access log in a mapped file",
-	                  LOP_NEEDS_LOG_WRITE | LOP_NEEDS_MAP_SHARED),
+	                  LOP_NEEDS_LOG_WRITE | LOP_NEEDS_MAP_SHARED | LOP_NEEDS_THREADS),
 	.init = log_mmap_init,
 	.stage = log_mmap_stage,
 	.fini = log_mmap_fini,

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -18,25 +20,43 @@
 #define MAP_ANONYMOUS MAP_ANON
 #endif
 
-/* What the handler of SIGBUS must know. */
+/* What the handler of SIGBUS must know: one in use, one to come, one that is over. */
+#define SLOTS 3
+
 static struct {
-	char *volatile from;
+	char *volatile from; /* NULL: free */
 	volatile sig_atomic_t faulted;
-} guarded;
+} slots[SLOTS];
 
 static void on_fault(int number, siginfo_t *info, void *context)
 {
-	char *address = info->si_addr, *from = guarded.from;
+	char *address = info->si_addr;
 
 	(void)context;
-	if (from != NULL && address >= from && address < from + WINDOW &&
-	    mmap(from, WINDOW, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1,
-	         0) == from) {
-		guarded.faulted = 1;
+	for (int i = 0; i < SLOTS; i++) {
+		char *from = slots[i].from;
+
+		if (from == NULL || address < from || address >= from + WINDOW)
+			continue;
+		if (mmap(from, WINDOW, PROT_READ | PROT_WRITE,
+		         MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1, 0) != from)
+			break;
+		slots[i].faulted = 1;
 		return;
 	}
 	/* Not ours: it happens again, and ends the process as it should. */
 	(void)signal(number, SIG_DFL);
+}
+
+static int take_slot(char *from)
+{
+	for (int i = 0; i < SLOTS; i++)
+		if (slots[i].from == NULL) {
+			slots[i].faulted = 0;
+			slots[i].from = from;
+			return i;
+		}
+	return -EMFILE;
 }
 
 void log_window_guard(void)
@@ -52,9 +72,9 @@ void log_window_unguard(void)
 	(void)signal(SIGBUS, SIG_DFL);
 }
 
-bool log_window_faulted(void)
+bool log_window_faulted(const struct log_window *window)
 {
-	return guarded.faulted != 0;
+	return slots[window->slot].faulted != 0;
 }
 
 /* The end of what was written */
@@ -174,9 +194,9 @@ static int allocate(int fd, off_t end)
 	return -result;
 }
 
-int log_window_open(struct log_window *window, int fd, off_t position)
+/* base: aligned to STEP. */
+static int open_at(struct log_window *window, int fd, off_t base, off_t position)
 {
-	off_t base = position - position % STEP;
 	char *from;
 	int result;
 
@@ -187,16 +207,41 @@ int log_window_open(struct log_window *window, int fd, off_t position)
 	from = mmap(NULL, WINDOW, PROT_READ | PROT_WRITE, MAP_SHARED, fd, base);
 	if (from == MAP_FAILED)
 		return -errno;
+	result = take_slot(from);
+	if (result < 0) {
+		(void)munmap(from, WINDOW);
+		return result;
+	}
 	*window = (struct log_window){
 		.fd = fd,
+		.slot = result,
 		.from = from,
 		.at = from + (position - base),
+		.ready = from + (position - base),
 		.to = from + WINDOW,
 		.base = base,
 	};
-	guarded.faulted = 0;
-	guarded.from = from;
 	return 0;
+}
+
+int log_window_open(struct log_window *window, int fd, off_t position)
+{
+	return open_at(window, fd, position - position % STEP, position);
+}
+
+int log_window_next(const struct log_window *window, struct log_window *next)
+{
+	return open_at(next, window->fd, window->base + STEP, window->base + (off_t)WINDOW);
+}
+
+void log_window_slide(struct log_window *window, struct log_window *next, struct log_window *old)
+{
+	off_t position = log_window_position(window);
+
+	*old = *window;
+	*window = *next;
+	window->at = window->from + (position - window->base);
+	next->from = NULL;
 }
 
 off_t log_window_position(const struct log_window *window)
@@ -208,15 +253,26 @@ void log_window_close(struct log_window *window)
 {
 	if (window->from == NULL)
 		return;
-	guarded.from = NULL;
+	slots[window->slot].from = NULL;
 	(void)munmap(window->from, WINDOW);
-	window->from = window->at = window->to = NULL;
+	window->from = window->at = window->ready = window->to = NULL;
 }
 
-int log_window_slide(struct log_window *window)
+/* Somebody may be writing there: an exchange of a byte with itself changes nothing. */
+static void touch_page(char *page)
 {
-	off_t position = log_window_position(window);
+	_Atomic(char) *byte = (_Atomic(char) *)page;
+	char value = '\0';
 
-	log_window_close(window);
-	return log_window_open(window, window->fd, position);
+	while (!atomic_compare_exchange_weak_explicit(byte, &value, value, memory_order_relaxed,
+	                                              memory_order_relaxed))
+		;
+}
+
+void log_window_touch(char *from, char *to)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	for (char *at = from - (uintptr_t)from % page; at < to; at += page)
+		touch_page(at);
 }

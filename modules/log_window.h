@@ -5,9 +5,12 @@
  * log_window_open() and no fault. Until it is closed the file is longer than what was written, and
  * ends in NUL bytes.
  *
+ * The first write into a page of a file may have to wait for the disk, so that somebody else than
+ * the loop touches pages first (log_ahead.h).
+ *
  * Somebody may cut the file meanwhile: the next write beyond its new end is a fault, which is
- * caught and puts memory in the window's place. There is one window a process, because there is
- * one handler of SIGBUS.
+ * caught and puts memory in the window's place. A process has three windows at most, and one thread
+ * at a time opens and closes them.
  */
 #ifndef LOG_WINDOW_H
 #define LOG_WINDOW_H
@@ -18,10 +21,12 @@
 
 struct log_window {
 	int fd;     /* open for reading and writing, O_APPEND; not owned */
-	char *from; /* NULL: closed */
-	char *at;   /* the next byte */
+	int slot;    /* of what the handler of SIGBUS knows */
+	char *from;  /* NULL: closed */
+	char *at;    /* the next byte */
+	char *ready; /* where the pages end that were touched */
 	char *to;
-	off_t base; /* of `from` in the file */
+	off_t base;  /* of `from` in the file */
 };
 
 /* Where the lines of a file end: behind the last byte that is not NUL. When NUL bytes follow, a
@@ -36,8 +41,15 @@ int log_window_cut(int fd, off_t position);
  * is closed then; the file may be longer than before. */
 int log_window_open(struct log_window *window, int fd, off_t position);
 
-/* The same further on, when it is full. */
-int log_window_slide(struct log_window *window);
+/* The same further on, for when it is full: the second half of the window and what is behind it. */
+int log_window_next(const struct log_window *window, struct log_window *next);
+
+/* Goes on in the next one, which is written to from the same position, and leaves the old one to be
+ * closed. */
+void log_window_slide(struct log_window *window, struct log_window *next, struct log_window *old);
+
+/* Has the pages from `from` to `to` made writable; what is in them stays. May wait for the disk. */
+void log_window_touch(char *from, char *to);
 
 /* Position of the next byte in the file. */
 off_t log_window_position(const struct log_window *window);
@@ -46,7 +58,7 @@ off_t log_window_position(const struct log_window *window);
 void log_window_close(struct log_window *window);
 
 /* Whether a write hit nothing since it was opened. */
-bool log_window_faulted(void);
+bool log_window_faulted(const struct log_window *window);
 
 /* The handler of SIGBUS for the process, and back. */
 void log_window_guard(void);

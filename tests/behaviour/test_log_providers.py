@@ -419,6 +419,24 @@ def mmap_survives_a_file_that_is_cut_under_it():
 
 
 @test(limit=60)
+def mmap_counts_what_went_where_the_file_no_longer_was():
+    """Into the rest of its last page, which does not fault; the page behind it does."""
+    with provider("mmap") as server:
+        ask(server, 10)
+        wait_for(lambda: len(lines_of(raw(server.log).rstrip(b"\0"))) == 10, 5, "ten lines")
+        time.sleep(seconds(2.5))  # a flush has looked at the file
+        os.truncate(server.log, len(b"\n".join(lines_of(raw(server.log))[:5])) + 1)
+        ask(server, 200, 10)
+        wait_for(lambda: "lost" in server.errors(), 10, "what was lost")
+        ask(server, 1, 210)
+        lost = sum(map(int, re.findall(r": (\d+) lines? w[a-z]+ lost", server.errors())))
+    found = [number(line) for line in lines_of(raw(server.log))]
+    within(lost, range(1, 60), "lost lines")
+    equal(found[:5] + found[-1:], [0, 1, 2, 3, 4, 210], "the lines around the gap")
+    equal(len(found) + lost, 206, "lines and lost lines")
+
+
+@test(limit=60)
 def two_programs_share_a_log_while_one_drains():
     """USR2: the old one still has a download running when the new one answers."""
     for name in PROVIDERS:

@@ -91,7 +91,7 @@ END_TEST
 
 START_TEST(a_window_slides_over_the_file)
 {
-	struct log_window window;
+	struct log_window window, next, old;
 	char line[101];
 	off_t position;
 	bool complete;
@@ -102,8 +102,13 @@ START_TEST(a_window_slides_over_the_file)
 	ck_assert_int_eq(log_window_open(&window, fd, 6), 0);
 	ck_assert_int_eq(size(), 2 * MIB);
 	for (int i = 0; i < 50000; i++) {
-		if (window.to - window.at < 100 && log_window_slide(&window) < 0)
-			ck_abort_msg("line %d", i);
+		if (window.to - window.at < 100) {
+			if (log_window_next(&window, &next) < 0)
+				ck_abort_msg("line %d", i);
+			log_window_slide(&window, &next, &old);
+			log_window_touch(window.at, window.to);
+			log_window_close(&old);
+		}
 		memcpy(window.at, line, 100);
 		window.at += 100;
 	}
@@ -126,14 +131,14 @@ START_TEST(a_file_that_was_cut_is_no_fault_of_the_process)
 	log_window_guard();
 	ck_assert_int_eq(log_window_open(&window, fd, 0), 0);
 	memcpy(window.at, "one\n", 4);
-	ck_assert(!log_window_faulted());
+	ck_assert(!log_window_faulted(&window));
 	ck_assert_int_eq(ftruncate(fd, 0), 0);
 	memcpy(window.at, "two\n", 4);
-	ck_assert(log_window_faulted());
+	ck_assert(log_window_faulted(&window));
 	log_window_close(&window);
 	ck_assert_int_eq(size(), 0);
 	ck_assert_int_eq(log_window_open(&window, fd, 0), 0);
-	ck_assert(!log_window_faulted());
+	ck_assert(!log_window_faulted(&window));
 	log_window_close(&window);
 	log_window_unguard();
 }

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "log_ahead.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define LINE_MOST ((size_t)16 << 10) /* what <lophttpd/log.h> promises */
+#define FIRST ((size_t)128 << 10)    /* touched of a new window */
+
+/* A task that takes longer has waited for the disk. The thread may have waited for a processor, too,
+ * but not for so long. */
+#define SLOW_NS INT64_C(10000000)
+
+struct log_ahead {
+	pthread_t id;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool stop;
+	bool busy;
+	struct log_task task; /* while busy the thread's */
+};
+
+static int64_t now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static void run(struct log_task *task)
+{
+	const int64_t began = now();
+
+	log_window_close(&task->old);
+	if (task->length > 0)
+		memcpy(task->window.at, task->lines, task->length);
+	if (task->from < task->to)
+		log_window_touch(task->from, task->to);
+	if (task->open) {
+		task->result = log_window_next(&task->window, &task->next);
+		if (task->result == 0) {
+			/* A line that does not fit into the one before begins before its end. */
+			log_window_touch(task->next.at - LINE_MOST, task->next.at + FIRST);
+			task->next.ready = task->next.at + FIRST;
+		}
+	}
+	task->slow = now() - began > SLOW_NS;
+}
+
+static void *work(void *context)
+{
+	struct log_ahead *ahead = context;
+
+	pthread_mutex_lock(&ahead->lock);
+	while (!ahead->stop) {
+		if (!ahead->busy) {
+			pthread_cond_wait(&ahead->changed, &ahead->lock);
+			continue;
+		}
+		pthread_mutex_unlock(&ahead->lock);
+		run(&ahead->task);
+		pthread_mutex_lock(&ahead->lock);
+		ahead->busy = false;
+		pthread_cond_broadcast(&ahead->changed);
+	}
+	pthread_mutex_unlock(&ahead->lock);
+	return NULL;
+}
+
+/* Signals are the loop's, but a write that hits nothing is told to the one who wrote. */
+int log_ahead_start(struct log_ahead **pointer)
+{
+	struct log_ahead *ahead = calloc(1, sizeof(*ahead));
+	sigset_t most, old;
+	int result;
+
+	if (ahead == NULL)
+		return -ENOMEM;
+	pthread_mutex_init(&ahead->lock, NULL);
+	pthread_cond_init(&ahead->changed, NULL);
+	sigfillset(&most);
+	sigdelset(&most, SIGBUS);
+	pthread_sigmask(SIG_SETMASK, &most, &old);
+	result = -pthread_create(&ahead->id, NULL, work, ahead);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (result < 0)
+		free(ahead);
+	else
+		*pointer = ahead;
+	return result;
+}
+
+void log_ahead_give(struct log_ahead *ahead, const struct log_task *task)
+{
+	pthread_mutex_lock(&ahead->lock);
+	ahead->task = *task;
+	ahead->busy = true;
+	pthread_cond_broadcast(&ahead->changed);
+	pthread_mutex_unlock(&ahead->lock);
+}
+
+bool log_ahead_take(struct log_ahead *ahead, bool wait, struct log_task *task)
+{
+	bool ended;
+
+	pthread_mutex_lock(&ahead->lock);
+	while (ahead->busy && wait)
+		pthread_cond_wait(&ahead->changed, &ahead->lock);
+	ended = !ahead->busy;
+	if (ended)
+		*task = ahead->task;
+	pthread_mutex_unlock(&ahead->lock);
+	return ended;
+}
+
+void log_ahead_stop(struct log_ahead **pointer)
+{
+	struct log_ahead *ahead = *pointer;
+
+	*pointer = NULL;
+	if (ahead == NULL)
+		return;
+	pthread_mutex_lock(&ahead->lock);
+	ahead->stop = true;
+	pthread_cond_broadcast(&ahead->changed);
+	pthread_mutex_unlock(&ahead->lock);
+	pthread_join(ahead->id, NULL);
+	pthread_cond_destroy(&ahead->changed);
+	pthread_mutex_destroy(&ahead->lock);
+	free(ahead);
+}
