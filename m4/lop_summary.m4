@@ -1,6 +1,9 @@
 dnl SPDX-License-Identifier: BSD-2-Clause
-dnl What configure says at its end. The modules are read from modules/local.mk, so a module that is
+dnl What configure says at its end. The modules are read from the lists below, so a module that is
 dnl added there appears here by itself, under the library whose conditional surrounds it.
+
+dnl LOP_MODULE_FILES: the lists of modules.
+AC_DEFUN([LOP_MODULE_FILES], ["$srcdir/modules/local.mk" "$srcdir/proxy/local.mk"])
 
 dnl LOP_MODULE_LIST: sets lop_module_list to words of the form NAME:LIBRARY:INSTALLED, where
 dnl LIBRARY is empty for a module that needs none. INSTALLED is yes, no, or "plain" for one that
@@ -15,11 +18,11 @@ lop_module_list=`$AWK '
 		sub(/^.*\//, "", name)
 		sub(/\.la$/, "", name)
 		print name ":" library ":" ($[]1 !~ /^module_/ ? "no" : plain ? "plain" : "yes")
-	}' "$srcdir/modules/local.mk"`
+	}' LOP_MODULE_FILES`
 ])
 
-dnl A module that is built in any case, but with less in it, says so in modules/local.mk by a comment
-dnl "Without LIBRARY, NAME does this or that."
+dnl A module that is built in any case, but with less in it, says so in its list by a line of comment
+dnl for each library: "Without LIBRARY, NAME does this or that."
 
 dnl LOP_SUMMARY_MODULES: one line a module, then one line a library of LOP_LIBRARY.
 AC_DEFUN([LOP_SUMMARY_MODULES], [
@@ -39,18 +42,22 @@ for lop_entry in $lop_module_list; do
 		AS_VAR_COPY([lop_words], [found_$lop_library])
 		AS_IF([test "$lop_have" = no], [lop_state="not built: $lop_words"])
 	])
-	lop_less=`$SED -n "s/^. Without \([[a-z]]*\), $lop_name \(.*\)[[.]]/\1 \2/p" \
-		"$srcdir/modules/local.mk"`
-	AS_IF([test -n "$lop_less"], [
-		AS_VAR_COPY([lop_have], [have_${lop_less%% *}])
-		AS_IF([test "$lop_have" = no], [lop_state="$lop_state, but ${lop_less#* }: no ${lop_less%% *}"])
-	])
+	for lop_library in $1; do
+		lop_less=`$SED -n "s/^. Without $lop_library, $lop_name \(.*\)[[.]]/\1/p" \
+			LOP_MODULE_FILES`
+		AS_VAR_COPY([lop_have], [have_$lop_library])
+		AS_IF([test -n "$lop_less" && test "$lop_have" = no], [
+			AS_CASE([$lop_state],
+				[built*], [lop_state="$lop_state, but $lop_less: no $lop_library"])
+		])
+	done
 	printf '    %-14s %s\n' "$lop_name" "$lop_state"
 done
 AS_ECHO(["  libraries"])
 for lop_library in $1; do
 	AS_VAR_COPY([lop_words], [found_$lop_library])
-	lop_users=`$SED -n "s/^. Without $lop_library, \([[a-z_]]*\) .*/ \1/p" "$srcdir/modules/local.mk"`
+	lop_users=`cat LOP_MODULE_FILES |
+		$SED -n "s/^. Without $lop_library, \([[a-z_]]*\) .*/ \1/p" | tr -d '\n'`
 	for lop_entry in $lop_module_list; do
 		AS_CASE([$lop_entry],
 			[*:$lop_library:*], [AS_VAR_APPEND([lop_users], [" ${lop_entry%%:*}"])])

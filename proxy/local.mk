@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# The module proxy, built beside the others so that one folder holds all. Without openssl it speaks
-# to plain upstreams only, without cares it knows addresses but no names.
+# The module proxy, built beside the others so that one folder holds all.
+# Without openssl, proxy speaks to plain upstreams only.
+# Without cares, proxy resolves names once, at its start.
 
 # How names become addresses.
 names_sources = \
