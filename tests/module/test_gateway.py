@@ -142,6 +142,20 @@ def a_body_that_its_hook_does_not_read_is_under_no_time_limit():
 
 
 @test
+def the_time_of_a_body_does_not_run_while_its_hook_does_not_want_it():
+    with server.connect() as connection:
+        connection.send(post("/fours", "Content-Length: 8"))
+        connection.expect_silence(0.1)
+        connection.send(b"1234")
+        connection.expect_silence(BODY_TIMEOUT * 1.5)
+        connection.send(b"5678")
+        wait_for(lambda: last()[0] == 8, what="the rest to be read")
+        connection.send(b"\n")  # of the next request: the hook is called again
+        equal(connection.read_response().body, b"8 %d 0 0 0\n" % checksum(b"12345678"),
+              "what was read")
+
+
+@test
 def a_short_rest_of_the_body_keeps_the_connection():
     for rest in (b"", b"more", pattern(60000)):
         with server.connect() as connection:
@@ -203,6 +217,21 @@ def a_body_is_read_between_the_steps_of_its_connection():
                 equal(connection.read_response().body, b"%d %d 1 0 0\n" % (
                     len(data), checksum(data)), "what was read")
                 equal(connection.read_response().body, b"alpha\n", "what follows")
+
+
+@test
+def what_was_read_ahead_between_steps_stays_with_its_connection():
+    bodies = [pattern(30000, seed=seed) for seed in range(6)]
+    connections = [server.connect() for _ in bodies]
+    for connection, data in zip(connections, bodies):
+        connection.send(post("/slow", "Transfer-Encoding: chunked") +
+                        b"".join(chunk(data[at:at + 700]) for at in range(0, len(data), 700)) +
+                        b"0\r\n\r\n" + make_request("GET", "/a.txt"))
+    for connection, data in zip(connections, bodies):
+        equal(connection.read_response().body, b"%d %d 1 0 0\n" % (len(data), checksum(data)),
+              "what was read")
+        equal(connection.read_response().body, b"alpha\n", "what follows")
+        connection.close()
 
 
 @test

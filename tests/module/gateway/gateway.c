@@ -242,6 +242,19 @@ static int content_drain(struct job *job)
 	return tell(job->request, &job->counts);
 }
 
+/* Takes four bytes each time that it is called, and then does not look for more. */
+static int content_fours(struct job *job)
+{
+	char piece[4];
+	ssize_t got = lop_request_body_read(job->request, piece, sizeof(piece));
+
+	if (got > 0)
+		count(job, piece, got);
+	if (got > 0 || got == -EAGAIN)
+		return LOP_AGAIN;
+	return got < 0 ? (int)got : tell(job->request, &job->counts);
+}
+
 /* Reads from a timer, that is: between the steps of the connection. */
 static void slow_fired(void *context)
 {
@@ -481,6 +494,8 @@ static int content(void *state, struct lop_request *request)
 		return content_pump(job);
 	if (path_is(request, "/drain"))
 		return content_drain(job);
+	if (path_is(request, "/fours"))
+		return content_fours(job);
 	if (path_is(request, "/slow"))
 		return content_slow(job);
 	if (path_is(request, "/splice"))
