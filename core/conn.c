@@ -34,7 +34,7 @@ static void conn_ready(struct loop_source *source, unsigned events)
 		conn->broken = true;
 	/* An edge of writing matters only to those who wait for it. */
 	if ((events & (LOOP_READ | LOOP_HUP | LOOP_ERROR)) || conn->output != NULL ||
-	    conn->crossed || conn->state == CONN_HANDSHAKE)
+	    conn->crossed || conn->state <= CONN_HANDSHAKE)
 		sched_push(&conn->worker->sched, &conn->run,
 		           conn->output != NULL ? SCHED_BULK : SCHED_FRESH);
 	if (conn->crossed) {
@@ -168,11 +168,30 @@ static int choose_by_preface(struct lop_connection *conn)
 	return conn_start_protocol(conn, &protocol_http1, worker) < 0 ? -ENOMEM : 1;
 }
 
+static int conn_open_transport(struct lop_connection *conn)
+{
+	struct acceptor *acceptor = conn->acceptor;
+	int result = acceptor->transport->open(acceptor->transport_module, conn, conn->descriptor,
+	                                       &conn->transport_state);
+
+	if (result == 0)
+		conn->state = CONN_HANDSHAKE;
+	return result;
+}
+
 /* Brings a connection as far as its protocol. Returns 1 when that can step, 0 to wait. */
 static int conn_prepare(struct lop_connection *conn)
 {
 	const struct lop_transport *transport = conn->acceptor->transport;
 
+	if (conn->state == CONN_PROXY) {
+		int result = conn_proxy_step(conn);
+
+		if (result == 1)
+			result = conn_open_transport(conn);
+		if (conn->state == CONN_PROXY)
+			return result;
+	}
 	if (conn->state == CONN_HANDSHAKE) {
 		int result = transport->handshake != NULL
 		                     ? transport->handshake(conn->transport_state)
@@ -232,7 +251,7 @@ static void conn_run(struct sched_entry *entry, size_t quantum)
 	conn_after_step(conn, conn->protocol->step(conn->protocol_state, conn, quantum));
 }
 
-static void conn_set_remote(struct lop_connection *conn, const struct address *remote)
+void conn_set_remote(struct lop_connection *conn, const struct address *remote)
 {
 	conn->remote_port = address_port(remote);
 	if (remote->length == 0 || remote->socket.base.sa_family == AF_UNIX) {
@@ -246,9 +265,14 @@ static void conn_set_remote(struct lop_connection *conn, const struct address *r
 int conn_open(struct acceptor *acceptor, int descriptor, const struct address *remote)
 {
 	struct lop_worker *worker = acceptor->worker;
-	struct lop_connection *conn = pool_get(&worker->conns);
-	int result;
+	struct lop_connection *conn;
+	int result = 0;
 
+	if (acceptor->listener->proxy && !conn_proxy_trusts(acceptor, remote)) {
+		close(descriptor);
+		return -EACCES;
+	}
+	conn = pool_get(&worker->conns);
 	if (conn == NULL) {
 		close(descriptor);
 		return -ENOMEM;
@@ -264,12 +288,12 @@ int conn_open(struct acceptor *acceptor, int descriptor, const struct address *r
 	conn->number = ++worker->connection_number;
 	conn->readable = true;
 	conn->writable = true;
-	conn->state = CONN_HANDSHAKE;
+	conn->state = CONN_PROXY;
 	conn_set_remote(conn, remote);
 
 	conn->surplus = worker->connection_count >= (size_t)worker->settings->max_connections;
-	result = acceptor->transport->open(acceptor->transport_module, conn, descriptor,
-	                                   &conn->transport_state);
+	if (!acceptor->listener->proxy)
+		result = conn_open_transport(conn);
 	if (result < 0) {
 		close(descriptor);
 		conn->magic = 0;
@@ -304,7 +328,8 @@ void conn_close(struct lop_connection *conn)
 	assert(conn->magic == CONN_MAGIC);
 	if (conn->protocol != NULL)
 		conn->protocol->close(conn->protocol_state, conn);
-	conn->acceptor->transport->close(conn->transport_state);
+	if (conn->state != CONN_PROXY)
+		conn->acceptor->transport->close(conn->transport_state);
 	conn_drop_output(conn);
 	free(conn->pending);
 	free(conn->local);

@@ -28,6 +28,7 @@ struct acceptor;
 struct address;
 
 enum conn_state {
+	CONN_PROXY,     /* a PROXY header is to come; there is no transport yet */
 	CONN_HANDSHAKE, /* the transport is not ready */
 	CONN_CHOOSE,    /* the first bytes decide the protocol */
 	CONN_OPEN,      /* the protocol runs */
@@ -65,6 +66,7 @@ struct lop_connection {
 	bool timed_out;  /* the deadline passed; the protocol's step shall see to it */
 	uint8_t remote_length;
 	uint16_t remote_port;
+	uint16_t local_port; /* as a PROXY header said, 0: the listener's */
 	char remote[INET6_ADDRSTRLEN];
 };
 
@@ -76,6 +78,13 @@ void conn_close(struct lop_connection *conn);
 /* Has the close throw unsent bytes away, which the kernel would keep for a reader that does not
  * read; the peer sees a reset. */
 void conn_reset_on_close(struct lop_connection *conn);
+
+/* conn_proxy.c: takes the header off the socket. Returns 1 when it was there, 0 to wait for more of it,
+ * or a negative errno: the connection is to be closed. */
+int conn_proxy_step(struct lop_connection *conn);
+/* Whether connections from there may bring a header (--proxy-from). */
+bool conn_proxy_trusts(struct acceptor *acceptor, const struct address *remote);
+void conn_set_remote(struct lop_connection *conn, const struct address *remote);
 
 /* Queues a step. */
 void conn_wake(struct lop_connection *conn);

@@ -45,7 +45,8 @@ struct lop_str lop_connection_local_address(struct lop_connection *conn)
 
 uint16_t lop_connection_local_port(const struct lop_connection *conn)
 {
-	return address_port(&conn->acceptor->listener->address);
+	return conn->local_port != 0 ? conn->local_port
+	                             : address_port(&conn->acceptor->listener->address);
 }
 
 uint64_t lop_connection_number(const struct lop_connection *conn)

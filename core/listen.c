@@ -13,159 +13,6 @@
 
 #include "core.h"
 
-#define PLAIN "plain"
-
-/* ---- what is wanted ------------------------------------------------------------------------- */
-
-static bool is_secure(const struct modules *modules, const char *transport)
-{
-	const struct loaded_module *module = modules_transport(modules, transport);
-
-	return module != NULL && module->module->transport->secure;
-}
-
-/* A loaded module that encrypts is what the user wants, unless a listener says otherwise. */
-static const char *default_transport(const struct modules *modules)
-{
-	for (size_t i = 0; i < modules->count; i++) {
-		const struct lop_transport *transport = modules->items[i].module->transport;
-
-		if (transport != NULL && transport->secure)
-			return transport->name;
-	}
-	return PLAIN;
-}
-
-static uint16_t default_port(const struct lop_core *core, const char *transport)
-{
-	bool secure = is_secure(&core->modules, transport);
-
-	if (core->settings.port >= 0)
-		return (uint16_t)core->settings.port;
-	if (geteuid() == 0)
-		return secure ? 443 : 80;
-	return secure ? 8443 : 8080;
-}
-
-static int bad_address(struct lop_core *core, const char *text, int result)
-{
-	if (result == -ENAMETOOLONG)
-		lop_core_message(core, LOP_LOG_ERROR,
-		                 "--listen %s: the path is longer than the system takes; choose a "
-		                 "shorter one",
-		                 text);
-	else
-		lop_core_message(
-			core, LOP_LOG_ERROR,
-			"--listen %s: not a numeric address; write 192.0.2.1, [::1]:8080 or "
-			"unix:/run/x.sock",
-			text);
-	return -EINVAL;
-}
-
-static struct listener *append(struct listeners *listeners, const char *transport)
-{
-	struct listener *items = realloc(listeners->items, (listeners->count + 1) * sizeof(*items));
-	char *copy = strdup(transport);
-
-	if (items != NULL)
-		listeners->items = items;
-	if (items == NULL || copy == NULL) {
-		free(copy);
-		return NULL;
-	}
-	items += listeners->count++;
-	*items = (struct listener){ .transport = copy };
-	return items;
-}
-
-/* "ADDR", "ADDR,TRANSPORT". */
-static int add_wanted(struct lop_core *core, const char *text)
-{
-	const char *comma = strrchr(text, ','), *transport = NULL;
-	size_t length = strlen(text);
-	struct listener *listener;
-	struct address address;
-	int result;
-
-	if (comma != NULL && (strcmp(comma + 1, PLAIN) == 0 ||
-	                      modules_transport(&core->modules, comma + 1) != NULL)) {
-		transport = comma + 1;
-		length = (size_t)(comma - text);
-	} else if (comma != NULL && strncmp(text, "unix:", 5) != 0) {
-		lop_core_message(core, LOP_LOG_ERROR,
-		                 "--listen %s: no loaded module brings the transport '%s'; load it "
-		                 "with -M",
-		                 text, comma + 1);
-		return -EINVAL;
-	}
-	if (transport == NULL)
-		transport = default_transport(&core->modules);
-	result = address_parse(text, length, default_port(core, transport), &address);
-	if (result < 0)
-		return bad_address(core, text, result);
-	listener = append(&core->listeners, transport);
-	if (listener == NULL)
-		return -ENOMEM;
-	listener->address = address;
-	return 0;
-}
-
-/* "::" takes IPv4 as well, unless IPv4 has a listener of its own on that port. */
-static void share_v6(struct listeners *listeners)
-{
-	for (size_t i = 0; i < listeners->count; i++) {
-		const struct address *v6 = &listeners->items[i].address;
-
-		for (size_t j = 0; j < listeners->count; j++) {
-			const struct address *v4 = &listeners->items[j].address;
-
-			if (v6->socket.base.sa_family == AF_INET6 &&
-			    v4->socket.base.sa_family == AF_INET &&
-			    address_port(v6) == address_port(v4))
-				listeners->items[i].v6only = true;
-		}
-	}
-}
-
-static int refuse_twice(struct lop_core *core)
-{
-	const struct listeners *listeners = &core->listeners;
-	char text[ADDRESS_TEXT_MAX];
-
-	for (size_t i = 0; i < listeners->count; i++)
-		for (size_t j = 0; j < i; j++) {
-			const struct address *address = &listeners->items[i].address;
-
-			if (!address_equal(address, &listeners->items[j].address) ||
-			    (address->socket.base.sa_family != AF_UNIX &&
-			     address_port(address) == 0))
-				continue;
-			address_text(address, text, sizeof(text));
-			lop_core_message(core, LOP_LOG_ERROR, "--listen %s is given twice", text);
-			return -EINVAL;
-		}
-	return 0;
-}
-
-int listeners_configure(struct lop_core *core)
-{
-	const struct settings *settings = &core->settings;
-	bool any = settings->listen.count > 0 || settings->ipv6;
-	int result = 0;
-
-	for (size_t i = 0; i < settings->listen.count && result == 0; i++)
-		result = add_wanted(core, settings->listen.items[i]);
-	if (result == 0 && settings->ipv6)
-		result = add_wanted(core, "[::]");
-	for (size_t i = 0; i < core->listeners.inherited_count; i++)
-		any = any || core->listeners.inherited[i].from_manager;
-	if (result == 0 && (!any || (core->listeners.count == 0 && settings->port >= 0)))
-		result = add_wanted(core, "0.0.0.0");
-	share_v6(&core->listeners);
-	return result < 0 ? result : refuse_twice(core);
-}
-
 /* ---- what was there before ------------------------------------------------------------------ */
 
 int listeners_inherit(struct lop_core *core, int descriptor, const char *transport,
@@ -249,8 +96,9 @@ static int adopt_rest(struct lop_core *core)
 
 	for (size_t i = 0; i < listeners->inherited_count; i++) {
 		struct inherited *one = &listeners->inherited[i];
-		const char *transport = one->transport;
+		const char *transport;
 		struct listener *listener;
+		bool proxy;
 
 		if (one->descriptor < 0)
 			continue;
@@ -259,12 +107,11 @@ static int adopt_rest(struct lop_core *core)
 			one->descriptor = -1;
 			continue;
 		}
-		if (transport == NULL || (strcmp(transport, PLAIN) != 0 &&
-		                          modules_transport(&core->modules, transport) == NULL))
-			transport = default_transport(&core->modules);
-		listener = append(listeners, transport);
+		listen_read_name(&core->modules, one->transport, &transport, &proxy);
+		listener = listeners_append(listeners, transport);
 		if (listener == NULL)
 			return -ENOMEM;
+		listener->proxy = proxy;
 		listener->address = one->address;
 		if (adopt(listeners, listener) < 0)
 			return -ENOMEM;
@@ -327,12 +174,13 @@ static int open_one(struct lop_core *core, struct listener *listener, size_t wan
 /* More sockets than workers: the others become a listener of their own. */
 static int split(struct listeners *listeners, size_t index, size_t workers)
 {
-	struct listener *rest = append(listeners, listeners->items[index].transport);
+	struct listener *rest = listeners_append(listeners, listeners->items[index].transport);
 	struct listener *first = &listeners->items[index];
 
 	if (rest == NULL)
 		return -ENOMEM;
 	rest->address = first->address;
+	rest->proxy = first->proxy;
 	rest->from_manager = first->from_manager;
 	rest->surplus = true;
 	rest->count = first->count - workers;
@@ -386,17 +234,18 @@ void listeners_announce(struct lop_core *core)
 
 	for (size_t i = 0; i < core->listeners.count; i++) {
 		const struct listener *listener = &core->listeners.items[i];
+		const char *how = listener->proxy ? " behind the PROXY protocol" : "";
 
 		if (listener->surplus)
 			continue;
 		address_text(&listener->address, text, sizeof(text));
 		if (listener->address.socket.base.sa_family == AF_UNIX)
-			lop_core_message(core, LOP_LOG_NOTICE, "listening on %s", text);
+			lop_core_message(core, LOP_LOG_NOTICE, "listening on %s%s", text, how);
 		else
-			lop_core_message(core, LOP_LOG_NOTICE, "listening on %s://%s/",
-			                 is_secure(&core->modules, listener->transport) ? "https"
+			lop_core_message(core, LOP_LOG_NOTICE, "listening on %s://%s/%s",
+			                 listen_is_secure(&core->modules, listener->transport) ? "https"
 			                                                                : "http",
-			                 text);
+			                 text, how);
 	}
 }
 
@@ -436,5 +285,6 @@ void listeners_free(struct lop_core *core)
 	}
 	free(listeners->items);
 	free(listeners->inherited);
+	free(listeners->trusted);
 	*listeners = (struct listeners){ .items = NULL };
 }

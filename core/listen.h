@@ -12,14 +12,17 @@
 #include <stddef.h>
 
 #include "address.h"
+#include "address_range.h"
 
 struct lop_core;
+struct modules;
 
 struct listener {
 	struct address address; /* as bound, port filled in */
 	char *transport;        /* name, "plain" when none was given */
 	int *sockets;           /* non-blocking, close-on-exec; -1: not of this process */
 	size_t count;           /* sockets: as many as workers, or fewer that are shared */
+	bool proxy;             /* each connection begins with a PROXY header */
 	bool v6only;
 	bool unlink;            /* a UNIX path that this process made */
 	bool from_manager;      /* systemd made it */
@@ -30,7 +33,7 @@ struct listener {
 /* A socket that stood before this program started. */
 struct inherited {
 	struct address address;
-	char *transport; /* NULL: not said */
+	char *transport; /* NULL: not said; ",proxy" behind it */
 	int descriptor;  /* -1: a listener has it now */
 	bool from_manager;
 };
@@ -40,6 +43,8 @@ struct listeners {
 	size_t count;
 	struct inherited *inherited;
 	size_t inherited_count;
+	struct address_range *trusted; /* --proxy-from */
+	size_t trusted_count;
 };
 
 /* Makes the list from the settings, without a socket yet. Returns 0, or -EINVAL (wrong usage) or
@@ -65,6 +70,15 @@ static inline int listener_socket(const struct listener *listener, int worker)
 {
 	return listener->sockets[(size_t)worker % listener->count];
 }
+
+/* listen_wanted.c: a new one at the end of the list; NULL when memory is out. */
+struct listener *listeners_append(struct listeners *listeners, const char *transport);
+/* The name of an inherited socket (NULL: it has none): a transport, "proxy", or both with a comma
+ * between. Other words mean nothing: systemd gives a name of its own where nobody did. Without a
+ * transport it is what a new listener would have. */
+void listen_read_name(const struct modules *modules, const char *name, const char **transport,
+                      bool *proxy);
+bool listen_is_secure(const struct modules *modules, const char *transport);
 
 /* listen_socket.c: makes a socket that listens on the address and fills the port that the kernel
  * picked in. Returns it, or a negative errno. */

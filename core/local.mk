@@ -11,6 +11,8 @@ libcore_a_SOURCES = \
 	core/access_log.h \
 	core/address.c \
 	core/address.h \
+	core/address_range.c \
+	core/address_range.h \
 	core/arena.c \
 	core/arena.h \
 	core/chunked.c \
@@ -22,6 +24,7 @@ libcore_a_SOURCES = \
 	core/conn.c \
 	core/conn.h \
 	core/conn_api.c \
+	core/conn_proxy.c \
 	core/control.c \
 	core/control.h \
 	core/core.h \
@@ -53,6 +56,7 @@ libcore_a_SOURCES = \
 	core/listen.c \
 	core/listen.h \
 	core/listen_socket.c \
+	core/listen_wanted.c \
 	core/log_clock.c \
 	core/log_clock.h \
 	core/log_escape.c \
@@ -104,6 +108,8 @@ libcore_a_SOURCES = \
 	core/privileges.h \
 	core/random.c \
 	core/random.h \
+	core/proxy_header.c \
+	core/proxy_header.h \
 	core/range.c \
 	core/range.h \
 	core/request.c \

@@ -33,7 +33,10 @@ static const struct option network[] = {
 	  .help = "default 80, 443 with encryption; 8080 and 8443 when not root; 0: any free one" },
 	{ .letter = 'l', .name = "listen", .argument = "ADDR", .kind = OPTION_LIST, FIELD(listen),
 	  .help = "local address, repeatable: 192.0.2.1, [::1]:8080, unix:/run/x.sock; ',NAME' at "
-	          "its end chooses a transport; default 0.0.0.0" },
+	          "its end chooses a transport, ',proxy' wants a PROXY header first; default 0.0.0.0" },
+	{ .name = "proxy-from", .argument = "RANGE", .kind = OPTION_LIST, FIELD(proxy_from),
+	  .help = "with ',proxy': take connections from these addresses only; repeatable: "
+	          "192.0.2.0/24,2001:db8::1" },
 	{ .letter = '6', .name = "ipv6", .kind = OPTION_FLAG, FIELD(ipv6),
 	  .help = "listen on ::, which takes IPv4 as well" },
 	{ .name = "defer-accept", .kind = OPTION_FLAG, FIELD(defer_accept),

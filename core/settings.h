@@ -22,8 +22,9 @@ struct settings {
 	const char *mime_types;    /* NULL: the system's */
 	int port;                  /* 0: the kernel picks one; -1: not given */
 	struct string_list listen; /* as typed: ADDR, ADDR:PORT, [V6]:PORT, unix:PATH, each with an
-	                            * optional ",TRANSPORT" */
+	                            * optional ",TRANSPORT" and ",proxy" */
 	bool ipv6;                 /* -6 */
+	struct string_list proxy_from; /* ranges, comma-separated */
 	bool defer_accept;
 
 	/* processes */

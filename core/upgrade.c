@@ -130,8 +130,9 @@ static char *make_variable(const struct lop_core *core)
 
 		for (size_t j = 0; j < listener->count; j++)
 			if (listener->sockets[j] >= 0)
-				fprintf(out, " %d:%d:%s", listener->sockets[j],
-				        listener->from_manager, listener->transport);
+				fprintf(out, " %d:%d:%s%s", listener->sockets[j],
+				        listener->from_manager, listener->transport,
+				        listener->proxy ? ",proxy" : "");
 	}
 	if (fclose(out) != 0) {
 		free(text);

@@ -39,6 +39,7 @@ struct acceptor {
 	void *transport_module; /* state of the module that gave the transport */
 	int socket;
 	struct lop_timer *pause; /* set while accepting is impossible */
+	int64_t told;   /* of connections without a PROXY header, ns of the worker's clock; 0: never */
 	unsigned burst; /* connections taken in one turn: grows while there is a backlog */
 };
 

@@ -19,6 +19,7 @@ behaviour_tests = \
 	tests/behaviour/test_names.py \
 	tests/behaviour/test_options.py \
 	tests/behaviour/test_persistence.py \
+	tests/behaviour/test_proxy_header.py \
 	tests/behaviour/test_ranges.py \
 	tests/behaviour/test_sandbox.py \
 	tests/behaviour/test_signals.py \
@@ -66,6 +67,7 @@ unit_tests = \
 	tests/unit/test_output \
 	tests/unit/test_pool \
 	tests/unit/test_privileges \
+	tests/unit/test_proxy_header \
 	tests/unit/test_proxy_write \
 	tests/unit/test_range \
 	tests/unit/test_root \
@@ -92,6 +94,7 @@ FUZZ_TARGETS = \
 	tests/fuzz/fuzz_digest \
 	tests/fuzz/fuzz_map \
 	tests/fuzz/fuzz_multipart \
+	tests/fuzz/fuzz_proxy_header \
 	tests/fuzz/fuzz_range \
 	tests/fuzz/fuzz_request \
 	tests/fuzz/fuzz_target \
@@ -157,6 +160,8 @@ tests_fuzz_fuzz_digest_LDADD = $(LDADD) $(CRYPTO_LIBS)
 tests_fuzz_fuzz_multipart_SOURCES = \
 	tests/fuzz/fuzz_multipart.c modules/upload/multipart.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_multipart_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_proxy_header_SOURCES = tests/fuzz/fuzz_proxy_header.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_proxy_header_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_range_SOURCES = tests/fuzz/fuzz_range.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_range_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c $(FUZZ_MAIN)
