@@ -139,6 +139,8 @@ static void server_leave(struct server *server)
 void pool_changed(struct pool *pool)
 {
 	atomic_fetch_add_explicit(&pool->state->epoch, 1, memory_order_release);
+	if (pool->first != NULL && pool->queue_timer != NULL)
+		lop_timer_start(pool->queue_timer, 0);
 }
 
 /* The weight that a server has now; *change: when that will be another. */

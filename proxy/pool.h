@@ -135,6 +135,8 @@ struct pool_settings {
 	const char *cookie_path;     /* Path of sticky cookies: the route's prefix */
 	const struct check_transport *secure; /* for checks of https servers; NULL: a check only
 	                                       * connects to those */
+	struct lop_str check_preface; /* goes before everything else to servers that are checked: a
+	                               * PROXY header of nobody's; length 0: nothing */
 	/* A server has left the pool: close what is kept of it. May be NULL. */
 	void (*server_gone)(struct server *server);
 };
@@ -168,7 +170,8 @@ int pool_update(struct pool *pool, const struct upstream_url *url,
 
 enum pick_result {
 	PICK_OK,
-	PICK_BUSY, /* every healthy server is at its maximum: pool_wait() */
+	PICK_BUSY, /* every healthy server is at its maximum, or none is healthy and one is just
+	            * being tried: pool_wait() */
 	PICK_DOWN, /* no server is up (nor a backup), all were tried, or the pool has none yet */
 };
 
@@ -190,8 +193,8 @@ struct pick {
 
 /* Chooses a server, counts it as active, and gives a reference. */
 enum pick_result pool_pick(struct pool *pool, struct pick *pick, struct server **server);
-/* The head of a whole response has come, before pool_done(): so a long body does not keep a server
- * on trial. first_byte in ns from the end of the request. Not for 502, 503 and 504. */
+/* The head of a response has come, which is none of 502, 503 and 504: before pool_done(), so that a
+ * long body does not keep a server on trial. first_byte in ns from the end of the request. */
 void pool_answered(struct server *server, int64_t first_byte);
 /* The exchange has ended; once for each server that was given. first_byte as above, -1: none came,
  * or pool_answered() was told. Gives the reference back. */

@@ -120,6 +120,15 @@ static bool choose_trial(struct pool *pool, const struct pick *pick, int64_t now
 	return found;
 }
 
+/* None is up: whether one may be in a moment. */
+static bool any_on_trial(const struct pool *pool, const struct pick *pick)
+{
+	for (unsigned i = 0; i < pool->count; i++)
+		if (health_on_trial(pool->servers[i]) && !was_tried(pick, pool->servers[i]))
+			return true;
+	return false;
+}
+
 static enum pick_result choose_from(struct pool *pool, unsigned which, const struct pick *pick,
                                     struct server **server)
 {
@@ -152,6 +161,8 @@ enum pick_result pool_choose(struct pool *pool, struct pick *pick, struct server
 	for (unsigned which = 0; which < 2 && result == PICK_DOWN; which++)
 		if (pool->levels[which].up > 0)
 			result = choose_from(pool, which, pick, server);
+	if (result == PICK_DOWN && any_on_trial(pool, pick))
+		return PICK_BUSY;
 	return result;
 }
 
@@ -175,27 +186,24 @@ enum pick_result pool_pick(struct pool *pool, struct pick *pick, struct server *
 void pool_answered(struct server *server, int64_t first_byte)
 {
 	const int64_t limit = server->pool->settings.slow_limit;
+	const bool slow = limit > 0 && first_byte > limit;
 
-	if (limit > 0 && first_byte > limit) {
+	SHARED_ADD(server->share->answered, 1);
+	SHARED_ADD(server->share->waited, (uint64_t)first_byte);
+	if (slow)
 		SHARED_ADD(server->share->slow, 1);
-		health_failed(server, LOP_PROXY_SLOW);
-	} else {
-		health_answered(server);
-	}
+	health_answered(server, slow);
 }
 
-static void judge(struct server *server, enum outcome outcome, int64_t first_byte)
+static void judge(struct server *server, enum outcome outcome)
 {
-	const struct pool_settings *settings = &server->pool->settings;
-
 	switch (outcome) {
 	case OUTCOME_OK:
-		if (settings->slow_limit <= 0 || first_byte <= settings->slow_limit)
-			health_passed(server);
+		health_passed(server);
 		return;
 	case OUTCOME_ERROR:
 		SHARED_ADD(server->share->errors, 1);
-		if (settings->eject_errors)
+		if (server->pool->settings.eject_errors)
 			health_failed(server, LOP_PROXY_ERRORS);
 		else
 			health_passed(server);
@@ -214,11 +222,9 @@ void pool_done(struct server *server, enum outcome outcome, int64_t first_byte)
 {
 	struct pool *pool = server->pool;
 
-	if (first_byte >= 0) {
-		SHARED_ADD(server->share->answered, 1);
-		SHARED_ADD(server->share->waited, (uint64_t)first_byte);
-	}
-	judge(server, outcome, first_byte);
+	if (first_byte >= 0)
+		pool_answered(server, first_byte);
+	judge(server, outcome);
 	server->active--;
 	SHARED_ADD(server->share->active, UINT32_MAX);
 	SHARED_ADD(pool->share->active, UINT32_MAX);

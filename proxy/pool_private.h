@@ -115,14 +115,18 @@ void pick_read(struct pool *pool, struct pick *pick);
 /* ---- health.c */
 bool health_ejected(const struct server *server);
 void health_failed(struct server *server, uint32_t reason);
-/* It has answered in time; the exchange has ended well. */
-void health_answered(struct server *server);
+/* It has answered; the exchange has ended well. */
+void health_answered(struct server *server, bool slow);
 void health_passed(struct server *server);
 /* When an ejected server may get a request that tries it; all_out: no server is left. INT64_MAX:
  * it is not ejected, or is left to the active checks. */
 int64_t health_trial_time(const struct server *server, bool all_out);
 /* Whether the request at hand may be that one; takes the chance. */
 bool health_try(struct server *server, bool all_out, int64_t now);
+/* Whether a request is trying it. */
+bool health_on_trial(const struct server *server);
+/* One line for people. */
+void health_say(const struct server *server, const char *format, ...) LOP_PRINTF(2, 3);
 /* Comes back: from an ejection, or by active checks. */
 void health_return(struct server *server);
 

@@ -137,7 +137,9 @@ void pool_serve(struct pool *pool)
 	int64_t left;
 
 	expire(pool, now);
-	while (pool->first != NULL && (next = who_is_next(pool)) == pool->shared->index &&
+	/* Who waits for the outcome of a trial is in nobody's way. */
+	while (pool->first != NULL &&
+	       (!pool->bounded || (next = who_is_next(pool)) == pool->shared->index) &&
 	       give_one(pool))
 		;
 	/* It may be that there is room still, and it is another's turn. */

@@ -296,6 +296,7 @@ static void reset(struct shared *shared, unsigned slot)
 
 	atomic_store(&server->down, 0);
 	atomic_store(&server->failing, 0);
+	atomic_store(&server->late, 0);
 	atomic_store(&server->streak, 0);
 	atomic_store(&server->ejections, 0);
 	atomic_store(&server->reason, 0);

@@ -61,6 +61,7 @@ struct lop_proxy_server {
 	LOP_ATOMIC(uint32_t) max_connections; /* over all workers; 0 no bound */
 	LOP_ATOMIC(uint32_t) down;            /* active checks say so */
 	LOP_ATOMIC(uint32_t) failing;         /* failures in a row */
+	LOP_ATOMIC(uint32_t) late;            /* slow answers in a row */
 	LOP_ATOMIC(uint32_t) streak;          /* ejections in a row */
 	LOP_ATOMIC(uint32_t) ejections;       /* in all */
 	LOP_ATOMIC(uint32_t) reason;          /* of the last one: LOP_PROXY_FAILED … */

@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -40,6 +42,17 @@ void *lop_core_shared(const struct lop_core *core, const char *name, size_t *siz
 void standin_core_free(struct lop_core *core)
 {
 	munmap(core->share, core->share_size);
+}
+
+void lop_worker_message(struct lop_worker *worker, enum lop_log_level level, const char *format,
+                        ...)
+{
+	va_list arguments;
+
+	(void)level;
+	va_start(arguments, format);
+	vsnprintf(worker->message, sizeof worker->message, format, arguments);
+	va_end(arguments);
 }
 
 /* ---- timers --------------------------------------------------------------------------------- */

@@ -25,6 +25,7 @@ struct lop_worker {
 	int64_t now;
 	int64_t wall;
 	int index;
+	char message[512]; /* the last one */
 	struct lop_timer *timers;
 	struct lop_watch *watches;
 };

@@ -73,7 +73,7 @@ static int ask(enum outcome outcome)
 
 	if (outcome == OUTCOME_OK)
 		pool_answered(server, 5 * MS);
-	pool_done(server, outcome, outcome == OUTCOME_OK ? 5 * MS : -1);
+	pool_done(server, outcome, -1);
 	return id;
 }
 
@@ -255,13 +255,13 @@ START_TEST(only_one_request_tries_a_server)
 		pool_done(other, OUTCOME_OK, 1);
 	}
 	/* Nothing is heard of it for a while: another. */
-	standin_advance(&worker, 1 * S);
+	standin_advance(&worker, 10 * S);
 	other = take();
 	ck_assert_int_eq(id_of(other), 1);
 	pool_done(other, OUTCOME_ABANDONED, -1);
 	pool_answered(trial, 1 * S);
 	ck_assert(!health_ejected(trial));
-	pool_done(trial, OUTCOME_OK, 1 * S);
+	pool_done(trial, OUTCOME_OK, -1);
 	close_pool();
 }
 END_TEST
@@ -342,7 +342,7 @@ START_TEST(slow_answers_eject)
 		SHARED_ADD(server->share->active, 1);
 		SHARED_ADD(pool->share->active, 1);
 		pool_answered(server, 101 * MS);
-		pool_done(server, OUTCOME_OK, 101 * MS);
+		pool_done(server, OUTCOME_OK, -1);
 	}
 	ck_assert(health_ejected(pool->servers[0]));
 	ck_assert_uint_eq(atomic_load(&pool->servers[0]->shared->reason), LOP_PROXY_SLOW);
@@ -350,26 +350,77 @@ START_TEST(slow_answers_eject)
 }
 END_TEST
 
-START_TEST(when_all_are_out_each_is_tried_once_a_second)
+START_TEST(when_all_are_out_each_is_tried_now_and_then)
 {
-	struct server *server;
+	struct server *server, *trials[2];
 
 	open_pool(2);
 	for (int i = 0; i < 6; i++)
 		(void)ask(OUTCOME_FAILED);
-	/* Each once at once, */
-	(void)ask(OUTCOME_FAILED);
-	(void)ask(OUTCOME_FAILED);
 	ck_assert_int_eq(pool_pick(pool, &pick, &server), PICK_DOWN);
 	ck_assert_uint_eq(pool_retry_after(pool), 1);
-	standin_advance(&worker, 999 * MS);
+	standin_advance(&worker, 249 * MS);
 	ck_assert_int_eq(pool_pick(pool, &pick, &server), PICK_DOWN);
-	/* and again a second later; one that answers is back. */
 	standin_advance(&worker, 1 * MS);
+	trials[0] = take();
+	trials[1] = take();
+	/* Others wait for what comes out, */
+	ck_assert_int_eq(pool_pick(pool, &pick, &server), PICK_BUSY);
+	pool_done(trials[0], OUTCOME_FAILED, -1);
+	ck_assert_int_eq(pool_pick(pool, &pick, &server), PICK_BUSY);
+	pool_done(trials[1], OUTCOME_FAILED, -1);
+	/* which is nothing, */
+	ck_assert_int_eq(pool_pick(pool, &pick, &server), PICK_DOWN);
+	standin_advance(&worker, 250 * MS);
 	(void)ask(OUTCOME_FAILED);
-	(void)ask(OUTCOME_OK);
-	ck_assert_uint_eq(pool->servers[0]->shared->ejected_until != 0, true);
+	ck_assert_int_eq(ask(OUTCOME_OK), 2);
+	/* until one answers. */
 	assert_order("bbb");
+	ck_assert_uint_eq(atomic_load(&pool->servers[0]->shared->streak), 1);
+	close_pool();
+}
+END_TEST
+
+static struct server *given[8];
+static unsigned told;
+
+static void remember(struct pool_waiter *waiter, struct server *server)
+{
+	(void)waiter;
+	given[told++] = server;
+}
+
+START_TEST(who_comes_during_a_trial_waits_for_its_outcome)
+{
+	struct pool_waiter first = { .pick = &pick, .ready = remember }, second = first;
+	struct server *trial, *other;
+
+	told = 0;
+	urls[1].backup = true;
+	open_pool(2);
+	for (int i = 0; i < 6; i++)
+		(void)ask(OUTCOME_FAILED);
+	standin_advance(&worker, 250 * MS);
+	trial = take();
+	other = take();
+	ck_assert_int_eq(pool_wait(pool, &first), 0);
+	standin_advance(&worker, 100 * MS);
+	ck_assert_uint_eq(told, 0);
+	pool_answered(trial, 100 * MS);
+	standin_advance(&worker, 1 * MS);
+	ck_assert_uint_eq(told, 1);
+	ck_assert_ptr_eq(given[0], trial);
+	for (int i = 0; i < 3; i++)
+		health_failed(trial, LOP_PROXY_FAILED);
+	ck_assert_int_eq(pool_wait(pool, &second), 0);
+	standin_advance(&worker, 100 * MS);
+	ck_assert_uint_eq(told, 1);
+	pool_done(other, OUTCOME_FAILED, -1);
+	standin_advance(&worker, 1 * MS);
+	ck_assert_uint_eq(told, 2);
+	ck_assert_ptr_null(given[1]);
+	pool_done(trial, OUTCOME_OK, -1);
+	pool_done(given[0], OUTCOME_OK, -1);
 	close_pool();
 }
 END_TEST
@@ -517,7 +568,8 @@ int main(void)
 	tcase_add_test(test, the_last_one_is_not_ejected_for_bad_answers);
 	tcase_add_test(test, errors_are_no_failures_unless_asked);
 	tcase_add_test(test, slow_answers_eject);
-	tcase_add_test(test, when_all_are_out_each_is_tried_once_a_second);
+	tcase_add_test(test, when_all_are_out_each_is_tried_now_and_then);
+	tcase_add_test(test, who_comes_during_a_trial_waits_for_its_outcome);
 	tcase_add_test(test, an_empty_pool_is_down);
 	tcase_add_test(test, servers_come_and_go_with_the_name);
 	tcase_add_test(test, a_new_server_starts_slowly);
