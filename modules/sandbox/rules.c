@@ -199,6 +199,7 @@ static const struct rule connecting[] = {
 	ONLY("setsockopt", "SO_SNDBUF", IS(1, SOL_SOCKET), IS(2, SO_SNDBUF)),
 	ONLY("setsockopt", "SO_RCVBUF", IS(1, SOL_SOCKET), IS(2, SO_RCVBUF)),
 	ONLY("setsockopt", "SO_KEEPALIVE", IS(1, SOL_SOCKET), IS(2, SO_KEEPALIVE)),
+	ONLY("setsockopt", "TCP_NODELAY", IS(1, IPPROTO_TCP), IS(2, TCP_NODELAY)),
 	END,
 };
 
