@@ -22,14 +22,30 @@ else
 names_sources += proxy/names_once.c
 endif
 
+# TLS to upstreams.
+secure_sources = proxy/secure.h
+if HAVE_OPENSSL
+secure_sources += proxy/secure.c
+else
+secure_sources += proxy/secure_none.c
+endif
+
 module_LTLIBRARIES += modules/proxy.la
 modules_proxy_la_SOURCES = \
 	proxy/answer.c \
 	proxy/answer.h \
 	proxy/balance.c \
 	proxy/balance_ring.c \
+	proxy/chunks.c \
+	proxy/chunks.h \
 	proxy/duration.c \
 	proxy/duration.h \
+	proxy/exchange.c \
+	proxy/exchange.h \
+	proxy/exchange_answer.c \
+	proxy/exchange_body.c \
+	proxy/exchange_head.c \
+	proxy/exchange_upload.c \
 	proxy/forwarded.c \
 	proxy/forwarded.h \
 	proxy/health.c \
@@ -38,6 +54,7 @@ modules_proxy_la_SOURCES = \
 	proxy/health_parse.h \
 	proxy/module.c \
 	$(names_sources) \
+	proxy/options.c \
 	proxy/path.c \
 	proxy/path.h \
 	proxy/pool.c \
@@ -47,15 +64,22 @@ modules_proxy_la_SOURCES = \
 	proxy/pool_pick.c \
 	proxy/pool_private.h \
 	proxy/pool_queue.c \
+	proxy/proxy.h \
 	proxy/proxy_header.c \
 	proxy/proxy_header.h \
 	proxy/route.c \
 	proxy/route.h \
 	proxy/route_translate.c \
 	proxy/shared.c \
+	$(secure_sources) \
 	proxy/shared.h \
 	proxy/sticky.c \
 	proxy/sticky.h \
+	proxy/tunnel.c \
+	proxy/upstream.c \
+	proxy/upstream.h \
+	proxy/upstream_cache.c \
+	proxy/upstream_private.h \
 	proxy/url.c \
 	proxy/url.h
 modules_proxy_la_CPPFLAGS = $(AM_CPPFLAGS) -iquote $(srcdir)/proxy $(OPENSSL_CFLAGS) $(CARES_CFLAGS)
