@@ -48,12 +48,14 @@ unit_tests = \
 	tests/unit/test_answer \
 	tests/unit/test_arena \
 	tests/unit/test_autoindex \
+	tests/unit/test_balance \
 	tests/unit/test_chunked \
 	tests/unit/test_conditional \
 	tests/unit/test_config_file \
 	tests/unit/test_date \
 	tests/unit/test_fcache \
 	tests/unit/test_forwarded \
+	tests/unit/test_health \
 	tests/unit/test_hooks \
 	tests/unit/test_http1_parse \
 	tests/unit/test_log_file \
@@ -222,6 +224,12 @@ POOL_PARTS = \
 	proxy/sticky.c \
 	tests/unit/standin.c \
 	tests/unit/standin.h
+tests_unit_test_balance_SOURCES = tests/unit/test_balance.c $(POOL_PARTS)
+tests_unit_test_balance_CPPFLAGS = $(PROXY_CPPFLAGS)
+tests_unit_test_balance_LDADD = $(CHECK_LIBS) $(CRYPTO_LIBS)
+tests_unit_test_health_SOURCES = tests/unit/test_health.c $(POOL_PARTS)
+tests_unit_test_health_CPPFLAGS = $(PROXY_CPPFLAGS)
+tests_unit_test_health_LDADD = $(CHECK_LIBS) $(CRYPTO_LIBS)
 tests_unit_test_pool_SOURCES = tests/unit/test_pool.c $(POOL_PARTS)
 tests_unit_test_pool_CPPFLAGS = $(PROXY_CPPFLAGS)
 tests_unit_test_pool_LDADD = $(CHECK_LIBS) $(CRYPTO_LIBS)
