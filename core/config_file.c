@@ -38,57 +38,69 @@ static const char *unquote(char *text, char **rest)
 	return NULL;
 }
 
-/* Cuts a line into name and value; both NULL when it says nothing. Returns NULL or a complaint. */
-static const char *cut_line(char *line, char **name, char **value)
-{
-	const char *complaint;
-	char *rest;
+struct line {
+	char *name; /* NULL: it says nothing */
+	char *values[CONFIG_VALUES_MAX];
+	size_t count;
+};
 
-	*name = *value = NULL;
-	line += strspn(line, BLANKS);
-	if (*line == '\0' || *line == '#')
-		return NULL;
-	rest = line + strcspn(line, BLANKS);
-	if (*rest != '\0')
-		*rest++ = '\0';
-	if (!is_name(line))
-		return "a line begins with the long name of an option, as in 'port 8080'";
-	*name = line;
-	rest += strspn(rest, BLANKS);
-	if (*rest == '\0' || *rest == '#')
-		return NULL;
-	*value = rest;
-	if (*rest == '=' && (rest[1] == '\0' || strchr(BLANKS, rest[1]) != NULL))
-		return "write 'name value', without '='";
-	if (*rest == '"' || *rest == '\'') {
-		complaint = unquote(rest, &rest);
-		if (complaint != NULL)
-			return complaint;
-	} else {
-		rest += strcspn(rest, BLANKS);
-		if (*rest != '\0')
-			*rest++ = '\0';
-	}
-	rest += strspn(rest, BLANKS);
-	if (*rest != '\0' && *rest != '#')
-		return "one value is expected; put quotes around it when it has blanks";
+/* Cuts the value that text begins with. *rest is what follows. Returns NULL or a complaint. */
+static const char *cut_value(char *text, char **rest)
+{
+	if (*text == '"' || *text == '\'')
+		return unquote(text, rest);
+	*rest = text + strcspn(text, BLANKS);
+	if (**rest != '\0')
+		*(*rest)++ = '\0';
 	return NULL;
 }
 
-static int parse_line(char *text, const char *where, config_line_f *line, void *context,
+/* Returns NULL or a complaint. */
+static const char *cut_line(char *text, struct line *line)
+{
+	char *rest;
+
+	text += strspn(text, BLANKS);
+	if (*text == '\0' || *text == '#')
+		return NULL;
+	rest = text + strcspn(text, BLANKS);
+	if (*rest != '\0')
+		*rest++ = '\0';
+	if (!is_name(text))
+		return "a line begins with the long name of an option, as in 'port 8080'";
+	line->name = text;
+	for (;;) {
+		const char *complaint;
+
+		rest += strspn(rest, BLANKS);
+		if (*rest == '\0' || *rest == '#')
+			return NULL;
+		if (line->count == 0 && *rest == '=' &&
+		    (rest[1] == '\0' || strchr(BLANKS, rest[1]) != NULL))
+			return "write 'name value', without '='";
+		if (line->count == CONFIG_VALUES_MAX)
+			return "too many values for one line";
+		line->values[line->count++] = rest;
+		complaint = cut_value(rest, &rest);
+		if (complaint != NULL)
+			return complaint;
+	}
+}
+
+static int parse_line(char *text, const char *where, config_line_f *take, void *context,
                       char *error, size_t error_size)
 {
 	char inner[512] = "";
-	char *name, *value;
-	const char *complaint = cut_line(text, &name, &value);
+	struct line line = { .name = NULL };
+	const char *complaint = cut_line(text, &line);
 	int result = 0;
 
 	if (complaint != NULL) {
 		snprintf(error, error_size, "%s: %s", where, complaint);
 		return -EINVAL;
 	}
-	if (name != NULL)
-		result = line(context, name, value, inner, sizeof(inner));
+	if (line.name != NULL)
+		result = take(context, line.name, line.values, line.count, inner, sizeof(inner));
 	if (result < 0)
 		snprintf(error, error_size, "%s: %s", where, inner);
 	return result;

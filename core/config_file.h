@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The config file's form: one `name value` a line, '#' begins a comment, blank lines are skipped.
+ * The config file's form: one `name value` a line, '#' at the beginning of a word begins a comment,
+ * blank lines are skipped. What means several values by a name takes them apart by blanks.
  *
- * A value with blanks or '#' stands in quotes: in "..." a backslash takes the next character as it
- * is, in '...' nothing is special. A line without a value is a flag.
+ * A value with blanks or with '#' at its beginning stands in quotes: in "..." a backslash takes the
+ * next character as it is, in '...' nothing is special. A line without a value is a flag.
  */
 #ifndef CONFIG_FILE_H
 #define CONFIG_FILE_H
@@ -13,10 +14,13 @@
 /* The largest file that is read, in bytes. */
 #define CONFIG_SIZE_MAX ((size_t)1 << 20)
 
-/* Called for each line that says something; value is NULL for a flag. Both texts are valid during
- * the call. A negative errno with one line in error ends the parsing. */
-typedef int config_line_f(void *context, const char *name, const char *value, char *error,
-                          size_t error_size);
+/* The most values of a line. */
+#define CONFIG_VALUES_MAX 64
+
+/* Called for each line that says something; count is 0 for a flag. The texts are valid during the
+ * call. A negative errno with one line in error ends the parsing. */
+typedef int config_line_f(void *context, const char *name, char *const *values, size_t count,
+                          char *error, size_t error_size);
 
 /* Parses text. Returns 0, -EINVAL for what is not in the form above, or what the callback
  * returned; error then begins with "file:line: ". */

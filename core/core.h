@@ -22,8 +22,10 @@
 #include "share.h"
 #include "upgrade.h"
 
+struct program;
+
 struct lop_core {
-	const char *program; /* name for messages: "lhttpd" or "frontend" */
+	const struct program *program;
 	char **arguments;    /* argv as given, for an upgrade */
 	struct settings settings;
 	struct modules modules;

@@ -15,6 +15,7 @@
 
 #include "core.h"
 #include "os.h"
+#include "program.h"
 
 /* Stays until the other process is ready, or has ended: then with its status. */
 static void wait_and_exit(int line, pid_t child)
@@ -36,7 +37,7 @@ static void wait_and_exit(int line, pid_t child)
 /* At once: a chroot has no way to it. */
 static void open_syslog(const struct lop_core *core)
 {
-	openlog(core->program, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	openlog(core->program->name, LOG_PID | LOG_NDELAY, LOG_DAEMON);
 }
 
 int daemon_start(struct lop_core *core)

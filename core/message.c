@@ -14,6 +14,7 @@
 #include "access_log.h"
 #include "core.h"
 #include "log_escape.h"
+#include "program.h"
 
 #define TEXT_MAX 1024
 #define LINE_MAX_BYTES (2 * TEXT_MAX)
@@ -24,7 +25,7 @@ static void write_line(const struct lop_core *core, enum lop_log_level level, co
                        size_t length, bool wait)
 {
 	struct pollfd ready = { .fd = STDERR_FILENO, .events = POLLOUT };
-	const char *program = core->program != NULL ? core->program : "lhttpd";
+	const char *program = core->program != NULL ? core->program->name : "lhttpd";
 	char line[LINE_MAX_BYTES];
 	char *start = line + snprintf(line, 64, "%.60s: ", program), *out;
 

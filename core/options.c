@@ -15,6 +15,7 @@
 #include "config_file.h"
 #include "core.h"
 #include "options_suggest.h"
+#include "program.h"
 
 /* Letters that load their module, so that the plain line works. The letter is then the module's
  * own. This table is the one place in the core that names modules. */
@@ -43,7 +44,8 @@ struct reading {
 	char **argv;
 	bool strict;
 	bool in_file;
-	bool given[OPTION_COUNT_MAX];                /* on the command line */
+	const char *operand;          /* the last that was seen, where there may be one */
+	bool given[OPTION_COUNT_MAX]; /* on the command line */
 	const struct shorthand *letters[SHORTHANDS]; /* that were seen, in order */
 	size_t letter_count;
 	char *error;
@@ -55,6 +57,7 @@ struct reading {
 struct typed {
 	const char *name; /* long form, not NUL-terminated, or NULL */
 	size_t length;
+	const char *directive; /* what stands for it in the config file, or NULL */
 	char letter;
 	const char *value;
 	const struct option *core;
@@ -138,7 +141,9 @@ static struct spelling spell(const struct reading *reading, const struct typed *
 {
 	struct spelling out;
 
-	if (typed->name == NULL)
+	if (typed->directive != NULL)
+		snprintf(out.text, sizeof(out.text), "%.64s", typed->directive);
+	else if (typed->name == NULL)
 		snprintf(out.text, sizeof(out.text), "-%c", typed->letter);
 	else
 		snprintf(out.text, sizeof(out.text), "%s%.*s", reading->in_file ? "" : "--",
@@ -280,23 +285,50 @@ static int read_letters(struct reading *reading, const char *text, const char *n
 	return 1;
 }
 
+/* An argument that is no option: the config file, where the program reads one so. Which are
+ * arguments of options is known in the end only, so the last one counts, and then there must have
+ * been that one alone. */
+static int read_operand(struct reading *reading, const char *text)
+{
+	const struct program *program = reading->core->program;
+
+	if (program->wants_file != NULL) {
+		if (!reading->strict)
+			reading->operand = text;
+		else if (text != reading->operand)
+			return fail(reading, -EINVAL,
+			            "'%s' is not an option, and %s is the file that is read; put "
+			            "the file last",
+			            text, reading->operand);
+		return 0;
+	}
+	if (reading->strict)
+		return fail(reading, -EINVAL,
+		            "'%s' is not an option; the folder to serve is given with -R DIR",
+		            text);
+	return 0;
+}
+
 static int read_arguments(struct reading *reading)
 {
+	bool options = true;
 	int used = 1;
 
 	for (int i = 1; i < reading->argc; i += used) {
 		const char *text = reading->argv[i], *next = reading->argv[i + 1];
 
 		used = 1;
-		if (text[0] == '-' && text[1] == '-' && text[2] != '\0')
+		if (!options || text[0] != '-' || text[1] == '\0') {
+			int result = read_operand(reading, text);
+			if (result < 0)
+				return result;
+		} else if (strcmp(text, "--") == 0) {
+			options = false;
+		} else if (text[1] == '-') {
 			used = read_long(reading, text + 2, next);
-		else if (text[0] == '-' && text[1] != '-' && text[1] != '\0')
+		} else {
 			used = read_letters(reading, text + 1, next);
-		else if (reading->strict && (strcmp(text, "--") != 0 || next != NULL))
-			return fail(
-				reading, -EINVAL,
-				"'%s' is not an option; the folder to serve is given with -R DIR",
-				strcmp(text, "--") == 0 ? next : text);
+		}
 		if (used < 0)
 			return used;
 	}
@@ -305,20 +337,76 @@ static int read_arguments(struct reading *reading)
 
 /* ---- the config file ------------------------------------------------------------------------ */
 
-static int read_line(void *context, const char *name, const char *value, char *error,
-                     size_t error_size)
+/* The option that a line's name stands for in this program's files. */
+static const struct directive *find_directive(const struct program *program, const char *name)
+{
+	const struct directive *directive = program->directives;
+
+	for (; directive != NULL && directive->name != NULL; directive++)
+		if (strcmp(directive->name, name) == 0)
+			return directive;
+	return NULL;
+}
+
+/* "A=B,C" of A, B and C, to be freed. */
+static char *join_values(char *const *values, size_t count)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (out == NULL)
+		return NULL;
+	for (const char *at = values[0]; *at != '\0'; at++)
+		if (*at == '=')
+			fputs("%3D", out);
+		else
+			fputc(*at, out);
+	for (size_t i = 1; i < count; i++)
+		fprintf(out, "%c%s", i == 1 ? '=' : ',', values[i]);
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+static int take_line(struct reading *reading, struct typed *typed)
+{
+	if (!find(reading->core, typed))
+		return unknown(reading, typed);
+	if (typed->core == NULL || !typed->core->typed_only)
+		return take(reading, typed);
+	return fail(reading, -EINVAL, "%s belongs on the command line", typed->name);
+}
+
+static int read_line(void *context, const char *name, char *const *values, size_t count,
+                     char *error, size_t error_size)
 {
 	struct reading *reading = context;
-	struct typed typed = { .name = name, .length = strlen(name), .value = value };
+	const struct directive *directive = find_directive(reading->core->program, name);
+	struct typed typed = { .name = name, .value = count > 0 ? values[0] : NULL };
+	char *joined = NULL;
+	int result;
 
 	/* The line's message is put behind its file and number. */
 	reading->error = error;
 	reading->error_size = error_size;
-	if (!find(reading->core, &typed))
-		return unknown(reading, &typed);
-	if (typed.core == NULL || !typed.core->typed_only)
-		return take(reading, &typed);
-	return fail(reading, -EINVAL, "%s belongs on the command line", name);
+	if (directive != NULL) {
+		typed.name = directive->option;
+		typed.directive = name;
+	}
+	if (count > 1 && (directive == NULL || !directive->joined))
+		return fail(reading, -EINVAL,
+		            "one value is expected; put quotes around it when it has blanks");
+	if (count > 1) {
+		typed.value = joined = join_values(values, count);
+		if (joined == NULL)
+			return -ENOMEM;
+	}
+	typed.length = strlen(typed.name);
+	result = take_line(reading, &typed);
+	free(joined);
+	return result;
 }
 
 static int read_file(struct reading *reading, const char *text, size_t length, const char *name)
@@ -374,10 +462,10 @@ static int load_for(struct reading *reading, const char *option, const char *mod
 	return modules_load(reading->core, module, reading->error, reading->error_size);
 }
 
-static bool nothing_logged(const struct settings *settings)
+static bool prints_only(const struct settings *settings)
 {
-	return settings->quiet || settings->help || settings->version || settings->list_modules ||
-	       settings->list_hooks;
+	return settings->help || settings->version || settings->list_modules ||
+	       settings->list_hooks || settings->sandbox_show;
 }
 
 static int load_log(struct reading *reading)
@@ -397,7 +485,7 @@ static int load_log(struct reading *reading)
 		return 0;
 	result = modules_load(core, LOG_DEFAULT, reading->error, reading->error_size);
 	/* Nobody asked for it: what is only printed, or served without a log, does not fail for it. */
-	return nothing_logged(&core->settings) ? 0 : result;
+	return core->settings.quiet || prints_only(&core->settings) ? 0 : result;
 }
 
 static int load_sandbox(struct reading *reading)
@@ -408,6 +496,18 @@ static int load_sandbox(struct reading *reading)
 	    !modules_installed(SANDBOX_DEFAULT))
 		return 0;
 	return modules_load(core, SANDBOX_DEFAULT, reading->error, reading->error_size);
+}
+
+/* What the program is made of. Its options are known from the first reading on. */
+static int load_own(struct reading *reading)
+{
+	const struct program *program = reading->core->program;
+	const char *const *name = program->modules;
+	int result = 0;
+
+	for (; result == 0 && name != NULL && *name != NULL; name++)
+		result = load_for(reading, program->name, *name);
+	return result;
 }
 
 static int load_modules(struct reading *reading)
@@ -434,13 +534,23 @@ int options_read(struct lop_core *core, int argc, char **argv, char *error, size
 		.core = core, .argc = argc, .argv = argv, .error = error, .error_size = error_size
 	};
 	char *file = NULL, *text = NULL;
+	const char *name;
 	size_t length = 0;
 	int result;
 
 	error[0] = '\0';
-	result = read_all(&reading, NULL, 0, NULL);
-	if (result == 0 && core->settings.config != NULL) {
-		file = strdup(core->settings.config);
+	result = load_own(&reading);
+	if (result == 0)
+		result = read_all(&reading, NULL, 0, NULL);
+	if (result == 0 && reading.operand != NULL && core->settings.config != NULL)
+		result = fail(&reading, -EINVAL, "two config files: %s and, by -c, %s; name one",
+		              reading.operand, core->settings.config);
+	name = reading.operand != NULL ? reading.operand : core->settings.config;
+	if (result == 0 && name == NULL && core->program->wants_file != NULL &&
+	    !prints_only(&core->settings))
+		result = fail(&reading, -EINVAL, "%s", core->program->wants_file);
+	if (result == 0 && name != NULL) {
+		file = strdup(name);
 		result = file == NULL ? -ENOMEM
 		                      : config_read(file, &text, &length, error, error_size);
 		if (result == 0)

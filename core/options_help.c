@@ -8,6 +8,7 @@
 
 #include "core.h"
 #include "options.h"
+#include "program.h"
 
 #define WIDTH 79
 #define INDENT 31 /* where the explanations begin */
@@ -89,12 +90,9 @@ static void print_module(const struct lop_module *module, FILE *out)
 
 void options_print_help(const struct lop_core *core, FILE *out)
 {
-	fprintf(out,
-	        "usage: %s [options]\n\n"
-	        "Serves the files below a folder over HTTP. Sizes take k, m or g at their end;\n"
-	        "times are seconds, or take ms, s, m or h. With -M NAME the options of that\n"
-	        "module are shown as well.\n",
-	        core->program);
+	const struct program *program = core->program;
+
+	fprintf(out, "usage: %s %s\n\n%s", program->name, program->synopsis, program->summary);
 	for (const struct option_group *group = option_groups; group->title != NULL; group++)
 		print_group(group, out);
 	for (size_t i = 0; i < core->modules.count; i++)

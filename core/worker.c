@@ -16,6 +16,7 @@
 #include "memory.h"
 #include "message.h"
 #include "mime.h"
+#include "program.h"
 #include "signals.h"
 #include "static.h"
 #include "systemd.h"
@@ -285,7 +286,8 @@ static int worker_init(struct lop_worker *worker, const struct worker_start *sta
 	result = access_log_open(&worker->log, core, worker->index, start->log);
 	if (result < 0)
 		return result;
-	return hooks_build(&worker->hooks, &core->modules, static_hooks, worker);
+	return hooks_build(&worker->hooks, &core->modules,
+	                   core->program->serves_files ? static_hooks : NULL, worker);
 }
 
 /* Joins the loop: signals, the master's line, listeners. */

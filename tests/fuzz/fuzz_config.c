@@ -19,11 +19,14 @@ static void expect(bool holds)
 		abort();
 }
 
-static int take(void *context, const char *name, const char *value, char *error, size_t error_size)
+static int take(void *context, const char *name, char *const *values, size_t count, char *error,
+                size_t error_size)
 {
 	const struct option *option = option_by_name(name, strlen(name));
+	const char *value = count > 0 ? values[0] : NULL;
 	int result;
 
+	expect(count <= CONFIG_VALUES_MAX);
 	expect(*name != '\0' && strpbrk(name, " \t\r\n#\"'=") == NULL);
 	if (option == NULL || option->typed_only || (option->argument == NULL) != (value == NULL)) {
 		snprintf(error, error_size, "%s", name);
@@ -42,8 +45,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int result;
 
 	expect(options_preset(&settings) == 0);
-	result = config_parse((const char *)data, size, file, take, &settings, error,
-	                      sizeof(error));
+	result =
+		config_parse((const char *)data, size, file, take, &settings, error, sizeof(error));
 	expect(result == 0 || strncmp(error, "fuzzed:", strlen("fuzzed:")) == 0);
 	expect(result != 0 || *error == '\0');
 	expect(settings.port >= -1 && settings.port <= 65535 && settings.cache_check >= 0);

@@ -15,6 +15,9 @@
 #include "access_log.h"
 #include "core.h"
 #include "message.h"
+#include "program.h"
+
+static const struct program program = { .name = "test", .serves_files = true };
 
 #define STR(text)                                                                                  \
 	{                                                                                          \
@@ -147,7 +150,7 @@ static void setup(void)
 		log_format_new("$remote_addr \"$request\" $status", &format, error, sizeof(error)),
 		0);
 	core = (struct lop_core){
-		.program = "test",
+		.program = &program,
 		.foreground = true,
 		.modules = { items, 1 },
 		.log = { .path = file_path, .many = true, .folder = -1 },

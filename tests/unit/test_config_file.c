@@ -16,16 +16,20 @@
 
 static char seen[4096];
 
-/* Writes "name=<value>" or "name" for each line. */
-static int note(void *context, const char *name, const char *value, char *error, size_t error_size)
+/* Writes "name=<value>" or "name" for each line, and "name=<value><value>" for several. */
+static int note(void *context, const char *name, char *const *values, size_t count, char *error,
+                size_t error_size)
 {
 	(void)context;
 	if (strcmp(name, "bad") == 0) {
 		snprintf(error, error_size, "this is bad");
 		return -EDOM;
 	}
-	snprintf(seen + strlen(seen), sizeof(seen) - strlen(seen),
-	         value != NULL ? "%s=<%s>;" : "%s;", name, value);
+	strcat(seen, name);
+	for (size_t i = 0; i < count; i++)
+		snprintf(seen + strlen(seen), sizeof(seen) - strlen(seen), "%s<%s>",
+		         i == 0 ? "=" : "", values[i]);
+	strcat(seen, ";");
 	return 0;
 }
 
@@ -48,17 +52,20 @@ static const struct {
 	{ "x \"a\\\"b\\\\c\\d\"", "x=<a\"b\\cd>;" },
 	{ "x 'a\\\"b'", "x=<a\\\"b>;" },
 	{ "x \"\"", "x=<>;" },
-	{ "x a\\ b", NULL },
+	{ "x a\\ b", "x=<a\\><b>;" },
 	{ "x a\"b", "x=<a\"b>;" },
 	{ "log-format '$remote_addr \"$request\"'", "log-format=<$remote_addr \"$request\">;" },
 	{ "x =y", "x=<=y>;" },
+	{ "port 80 81", "port=<80><81>;" },
+	{ "map /a http://h#8080/ # old", "map=</a><http://h#8080/>;" },
+	{ "x \"a b\" 'c' d\t#e", "x=<a b><c><d>;" },
+	{ "x a =", "x=<a><=>;" },
 };
 
 static const struct {
 	const char *text;
 	const char *error;
 } bad[] = {
-	{ "port 80 81", "file:1: one value" },
 	{ "\n\nport = 80", "file:3: write 'name value'" },
 	{ "port=80", "file:1: a line begins" },
 	{ "--port 80", "file:1: a line begins" },
@@ -69,7 +76,8 @@ static const struct {
 	{ "x \"open\\\"", "file:1: a quote is not closed" },
 	{ "x 'open\ny'", "file:1: a quote is not closed" },
 	{ "x \"a\"b", "file:1: text follows" },
-	{ "x \"a\" b", "file:1: one value" },
+	{ "x a \"b\"c", "file:1: text follows" },
+	{ "x a 'b", "file:1: a quote is not closed" },
 	{ "ok 1\nbad 2\nbad 3", "file:2: this is bad" },
 };
 

@@ -13,7 +13,10 @@
 
 #include "core.h"
 #include "log_open.h"
+#include "program.h"
 #include "root.h"
+
+static const struct program program = { .name = "test", .serves_files = true };
 
 #define NOBODY 12345
 
@@ -33,7 +36,7 @@ static void setup(void)
 	snprintf(path, sizeof(path), "%s/log", folder);
 	provider.flags = 0;
 	core = (struct lop_core){
-		.program = "test",
+		.program = &program,
 		.modules = { items, 1 },
 		.settings = { .log_file = path },
 		.log = { .folder = -1 },

@@ -23,6 +23,9 @@
 #include "module_abi.h"
 #include "module_file.h"
 #include "modules.h"
+#include "program.h"
+
+static const struct program program = { .name = "test", .serves_files = true };
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
@@ -105,7 +108,7 @@ static void setup(void)
 {
 	umask(022);
 	memset(&core, 0, sizeof(core));
-	core.program = "test";
+	core.program = &program;
 	module = good;
 	strcpy(folder, "/tmp/lophttpd-module.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(folder));

@@ -13,6 +13,9 @@
 
 #include "core.h"
 #include "options.h"
+#include "program.h"
+
+static const struct program program = { .name = "lhttpd", .synopsis = "[options]", .summary = "", .serves_files = true };
 
 static struct lop_core core;
 static char error[1024];
@@ -69,7 +72,7 @@ static struct loaded_module loaded[] = {
 static void setup(void)
 {
 	memset(&core, 0, sizeof(core));
-	core.program = "lhttpd";
+	core.program = &program;
 	module_saw[0] = '\0';
 	/* No module is found, whatever this machine has. */
 	setenv("LOPHTTPD_MODULE_PATH", "/nonexistent", 1);

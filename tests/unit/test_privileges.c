@@ -23,6 +23,9 @@
 #include "core.h"
 #include "landlock.h"
 #include "os.h"
+#include "program.h"
+
+static const struct program program = { .name = "test", .serves_files = true };
 
 /* The leak checker cannot work in a process that may open nothing any more. */
 int __lsan_is_turned_off(void);
@@ -81,7 +84,7 @@ static void teardown(void)
 
 static void make_core(uint64_t needs)
 {
-	core.program = "test";
+	core.program = &program;
 	core.log.folder = core.pid_file.descriptor = core.notify = -1;
 	module.needs = needs;
 	loaded.module = &module;
