@@ -246,8 +246,8 @@ void request_fail(struct lop_request *request, int status)
 	request->response.page = true;
 	request->response.upgrade = false;
 	request->answered = true;
-	if (status == 503)
-		(void)lop_response_set_field(request, "Retry-After", STR("1"));
+	if (status == 503 && lop_response_field(request, "Retry-After").data == NULL)
+		(void)lop_response_add_field(request, "Retry-After", STR("1"));
 	page = error_page(&request->worker->errors, status);
 	if (page == NULL)
 		return;
