@@ -285,8 +285,12 @@ static int step_connect(struct exchange *exchange)
 		result = upstream_prepare(exchange->upstream);
 	if (result == -EAGAIN)
 		return exchange->upstream->timed_out ? next_server(exchange, 504) : LOP_AGAIN;
-	if (result < 0)
+	if (result < 0) {
+		if (exchange->upstream == NULL || exchange->upstream->stream == NULL)
+			upstreams_complain(&exchange->proxy->upstreams, exchange->server,
+			                   "cannot connect", strerror(-result));
 		return next_server(exchange, 502);
+	}
 	exchange->state = EXCHANGE_SEND;
 	return GO_ON;
 }

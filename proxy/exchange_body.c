@@ -276,6 +276,8 @@ int exchange_set_body(struct exchange *exchange, const struct answer *answer, ch
 			exchange->keep = false;
 		if (result < 0)
 			return result;
+		if (exchange->upload.stopped)
+			lop_response_close(exchange->request);
 		if (answer->framing == ANSWER_LENGTH)
 			return stream(exchange, answer->length);
 		return stream(exchange, answer->framing == ANSWER_NONE ? 0 : -1);

@@ -221,6 +221,13 @@ static int begin_handshake(struct upstream *upstream)
 	                   &upstream->stream);
 }
 
+static void complain(const struct upstream *upstream, int result)
+{
+	upstreams_complain(upstream->owner, upstream->server,
+	                   result == -EACCES ? "its certificate does not hold" : "TLS failed",
+	                   secure_error(upstream->stream));
+}
+
 static int step_handshake(struct upstream *upstream)
 {
 	int result;
@@ -228,10 +235,8 @@ static int step_handshake(struct upstream *upstream)
 	if (upstream->stream == NULL)
 		return 0;
 	result = secure_handshake(upstream->stream);
-	if (result == -EACCES || result == -EPROTO)
-		upstream_complain(upstream, result == -EACCES ? "its certificate does not hold"
-		                                              : "TLS failed",
-		                  secure_error(upstream->stream));
+	if (result < 0 && result != -EAGAIN)
+		complain(upstream, result);
 	return result;
 }
 
@@ -323,6 +328,9 @@ static ssize_t secure_receive(struct upstream *upstream, void *buffer, size_t si
 	}
 	if (count == -EAGAIN)
 		upstream->readable = false;
+	/* In TLS 1.3 it may say only now that it wants another certificate. */
+	if (count == -EPROTO)
+		complain(upstream, -EPROTO);
 	return count;
 }
 

@@ -106,6 +106,10 @@ void upstream_deadline(struct upstream *upstream, int64_t after);
 void upstream_keep(struct upstream **upstream);
 void upstream_close(struct upstream **upstream);
 
+/* Writes a message for the log, why a server cannot be spoken to; not for each request. */
+void upstreams_complain(struct upstreams *upstreams, const struct server *server, const char *what,
+                        const char *why);
+
 /* Closes what is kept of one server. */
 void upstreams_forget(struct server *server);
 /* Closes all that are kept, and keeps none from now on. */

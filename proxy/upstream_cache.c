@@ -197,14 +197,15 @@ void upstream_learn_session(void *context, struct secure_session *session)
 	kept->session_until = lop_worker_now(upstreams->worker) + SESSION_NS;
 }
 
-void upstream_complain(const struct upstream *upstream, const char *what, const char *why)
+void upstreams_complain(struct upstreams *upstreams, const struct server *server, const char *what,
+                        const char *why)
 {
-	struct upstreams *upstreams = upstream->owner;
+	const struct upstream_url *url = server->url;
 	const int64_t now = lop_worker_now(upstreams->worker);
 
 	if (upstreams->complained != 0 && now - upstreams->complained < COMPLAIN_NS)
 		return;
 	upstreams->complained = now;
 	lop_worker_message(upstreams->worker, LOP_LOG_WARNING, "proxy: cannot speak to %s: %s: %s",
-	                   upstream->server->url->authority, what, why);
+	                   url->kind == UPSTREAM_UNIX ? url->host : url->authority, what, why);
 }

@@ -16,7 +16,4 @@ struct secure_session *upstream_session(const struct upstream *upstream);
 /* context: the connection. */
 void upstream_learn_session(void *context, struct secure_session *session);
 
-/* A message for the log, why a server cannot be spoken to. */
-void upstream_complain(const struct upstream *upstream, const char *what, const char *why);
-
 #endif
