@@ -29,6 +29,22 @@ static int abandoned(void *context)
 	return http1->abandoned;
 }
 
+static int awaits_continue(void *context)
+{
+	struct http1 *http1 = context;
+	struct lop_connection *conn = http1->conn;
+	char ahead[512];
+	ssize_t count;
+
+	if (!http1->continue_expected || http1->in_length > 0 || conn->pending_length > 0)
+		return 0;
+	count = conn_read(conn, ahead, sizeof ahead);
+	if (count > 0)
+		return conn_unread(conn, ahead, (size_t)count) < 0;
+	/* An end or an error is what reading the body tells. */
+	return count == -EAGAIN;
+}
+
 static int interim(void *context, int status, unsigned first)
 {
 	struct http1 *http1 = context;
@@ -54,6 +70,7 @@ static int upgradable(void *context)
 const struct request_carrier http1_carrier = {
 	.body_splice = http1_body_splice,
 	.abandoned = abandoned,
+	.awaits_continue = awaits_continue,
 	.interim = interim,
 	.upgradable = upgradable,
 };

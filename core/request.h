@@ -96,6 +96,7 @@ struct request_carrier {
 	/* Moves body bytes into a pipe. */
 	ssize_t (*body_splice)(void *context, int pipe, size_t size);
 	int (*abandoned)(void *context);
+	int (*awaits_continue)(void *context);
 	/* Sends fields from the index `first` on as an interim response. */
 	int (*interim)(void *context, int status, unsigned first);
 	/* Whether the connection can be handed over: 0 or a negative errno. */

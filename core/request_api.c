@@ -244,6 +244,13 @@ int lop_request_abandoned(const struct lop_request *request)
 	return request->carrier->abandoned(request->body_context);
 }
 
+int lop_request_awaits_continue(struct lop_request *request)
+{
+	if (request->carrier == NULL)
+		return 0;
+	return request->carrier->awaits_continue(request->body_context);
+}
+
 void lop_request_body_limit(struct lop_request *request, int64_t bytes)
 {
 	request->body_limit = bytes;
