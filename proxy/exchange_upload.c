@@ -38,8 +38,7 @@ void upload_begin(struct exchange *exchange)
 
 	upload->length = lop_request_body_length(request);
 	upload->ended = upload->done = upload->length == 0;
-	upload->expecting = !upload->ended && lop_request_version(request) >= 101 &&
-	                    lop_request_field(request, "Expect").data != NULL;
+	upload->expecting = !upload->ended && lop_request_awaits_continue(request);
 }
 
 /* Gathering */
@@ -340,6 +339,9 @@ int upload_run(struct exchange *exchange)
 				all_sent(exchange);
 			return 0;
 		}
+		/* It may have had enough of waiting. */
+		if (upload->expecting)
+			upload->expecting = lop_request_awaits_continue(exchange->request);
 		if (upload->expecting || !exchange->upstream->writable)
 			return -EAGAIN;
 		result = read_piece(exchange, &piece);
