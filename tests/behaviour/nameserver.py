@@ -46,6 +46,7 @@ class NameServer:
         self._lock = threading.Lock()
         self.negative_ttl = 1
         self.truncate = False    # over UDP every answer with records is cut
+        self.pieces = False      # over TCP the beginning comes byte by byte
         self._closed = False
         while True:              # one port for both
             self._tcp = socket.create_server(("127.0.0.1", 0))
@@ -193,9 +194,10 @@ class NameServer:
                     reply = self._answer(stream.read(struct.unpack("!H", prefix)[0]), "tcp")
                     if reply is None:
                         return
-                    for byte in struct.pack("!H", len(reply)) + reply[:8]:
-                        client.sendall(bytes([byte]))     # in pieces, as it may come
-                    client.sendall(reply[8:])
+                    reply = struct.pack("!H", len(reply)) + reply
+                    for byte in reply[:10] if self.pieces else b"":
+                        client.sendall(bytes([byte]))
+                    client.sendall(reply[10:] if self.pieces else reply)
             except OSError:
                 pass
 

@@ -222,6 +222,27 @@ def one_family_that_fails_does_not_hide_the_other():
 
 
 @test
+def addresses_that_are_gone_do_not_come_back_by_a_failure():
+    def a_fails(query):
+        kind = struct.unpack_from("!H", query, len(query) - 4)[0]
+        if kind == 1:
+            return query[:2] + struct.pack("!5H", 0x8582, 1, 0, 0, 0) + query[12:]
+        return query[:2] + struct.pack("!5H", 0x8580, 1, 1, 0, 0) + query[12:] + \
+            record("web.test", "AAAA", 0, bytes(15) + b"\1")
+    with NameServer() as dns:
+        dns.a("web.test", "192.0.2.1", ttl=0)
+        dns.aaaa("web.test", "::1", ttl=0)
+        with Probe(dns, "web.test:80") as probe:
+            probe.wait_now("web.test", "ok 192.0.2.1:80 [::1]:80")
+            dns.a("web.test")
+            probe.wait_now("web.test", "ok [::1]:80")
+            before = dns.asked("web.test", "AAAA")
+            dns.raw("web.test", a_fails)
+            wait_for(lambda: dns.asked("web.test", "AAAA") > before + 2, 10, "more questions")
+            equal(probe.now("web.test"), "ok [::1]:80", "then")
+
+
+@test
 def a_name_that_is_gone_loses_its_addresses_after_a_while():
     with NameServer() as dns:
         dns.a("web.test", "192.0.2.1", ttl=0)
@@ -264,19 +285,20 @@ def a_name_that_never_was_is_told():
 
 @test
 def long_answers_come_over_tcp():
-    with NameServer() as dns:
-        dns.truncate = True
-        wanted = ["192.0.2.%d" % number for number in range(1, 61)]
-        dns.a("web.test", *reversed(wanted), ttl=0)
-        dns.aaaa("web.test", "2001:db8::1", ttl=0)
-        with Probe(dns, "web.test:80") as probe:
-            for _ in range(3):
-                before = dns.asked("web.test", "A")
+    wanted = ["192.0.2.%d" % number for number in range(1, 61)]
+    for pieces, user in ((False, False), (True, False), (False, True)):
+        with NameServer() as dns:
+            dns.truncate, dns.pieces = True, pieces
+            dns.a("web.test", *reversed(wanted), ttl=0)
+            dns.aaaa("web.test", "2001:db8::1", ttl=0)
+            # A question that times out is not what this is about.
+            with Probe(dns, "web.test:80", times="50,60000,50,200,60000", as_user=user) as probe:
                 probe.wait_now("web.test", "ok " + " ".join(one + ":80" for one in wanted) +
                                " [2001:db8::1]:80")
-                wait_for(lambda before=before: dns.asked("web.test", "A") > before + 2, 10,
-                         "questions")
-            check("tcp" in dns.transports(), "no question over TCP")
+                before = dns.asked("web.test", "A")
+                wait_for(lambda: dns.asked("web.test", "A") > before + 4, 10, "more questions")
+                equal(probe.told("web.test"), 1, "times it was told")
+                check("tcp" in dns.transports(), "no question over TCP")
 
 
 @test
