@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * log_syslog: the access log and messages to the system's log, as datagrams of RFC 5424 on a UNIX
- * socket. What the socket does not take at once waits in a buffer; when that is full lines are
- * refused, and the core counts them and says how many there were.
+ * socket, or by UDP (RFC 5426). What the socket does not take at once waits in a buffer; when that is
+ * full lines are refused, and the core counts them and says how many there were. UDP takes everything:
+ * what the network loses nobody counts.
  *
- * The socket is connected before the chroot. When the system's log is started anew it is looked for
- * again, on HUP and each second while there is something to send; in a chroot its path must exist
- * there for that. (A socket that the service manager holds, as on systems with systemd, stays.)
+ * The socket is connected before the chroot. When the system's log is started anew its UNIX socket is
+ * looked for again, on HUP and each second while there is something to send; in a chroot its path must
+ * exist there for that: a descriptor that leads to the folder outside would lead everybody out. (A
+ * socket that the service manager holds, as on systems with systemd, stays.) One of UDP serves again
+ * by itself.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,8 +40,10 @@
 
 struct syslog_module {
 	struct lop_core *core;
-	const char *path; /* the option's value or the default */
-	char *path_set;
+	const char *target; /* the option's value or the default */
+	char *target_set;
+	struct sockaddr_storage address; /* of the target */
+	socklen_t address_length;
 	int facility;
 	int fd; /* connected at the start; each worker goes on with its copy. -1: none */
 	struct log *log;
@@ -58,22 +64,74 @@ struct log {
 
 /* The socket */
 
-static int connect_socket(const char *path)
+static bool is_path(const char *target)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int size = SEND_SIZE;
-	int fd, flags;
+	return target[0] == '/';
+}
 
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(address.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+/* Splits HOST:PORT or [ADDRESS]:PORT. Returns whether it is one of them. */
+static bool split(const char *target, char host[NAME_MOST + 1], const char **port)
+{
+	const char *colon = strrchr(target, ':');
+	size_t length = colon == NULL ? 0 : (size_t)(colon - target);
+	bool bracketed = length > 2 && target[0] == '[' && target[length - 1] == ']';
+	char *end;
+	unsigned long number;
+
+	if (bracketed) {
+		target++;
+		length -= 2;
+	}
+	if (length == 0 || length > NAME_MOST || colon[1] < '0' || colon[1] > '9' ||
+	    (!bracketed && memchr(target, ':', length) != NULL))
+		return false;
+	number = strtoul(colon + 1, &end, 10);
+	memcpy(host, target, length);
+	host[length] = '\0';
+	*port = colon + 1;
+	return *end == '\0' && number >= 1 && number <= 65535;
+}
+
+/* Finds the target's address. Returns NULL, or why there is none. */
+static const char *find_address(struct syslog_module *syslog)
+{
+	const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM };
+	struct sockaddr_un *path = (struct sockaddr_un *)&syslog->address;
+	struct addrinfo *found;
+	char host[NAME_MOST + 1];
+	const char *port;
+	int error;
+
+	if (is_path(syslog->target)) {
+		path->sun_family = AF_UNIX;
+		strcpy(path->sun_path, syslog->target);
+		syslog->address_length = sizeof(*path);
+		return NULL;
+	}
+	if (!split(syslog->target, host, &port))
+		return strerror(EINVAL);
+	error = getaddrinfo(host, port, &hints, &found);
+	if (error != 0)
+		return gai_strerror(error);
+	memcpy(&syslog->address, found->ai_addr, found->ai_addrlen);
+	syslog->address_length = found->ai_addrlen;
+	freeaddrinfo(found);
+	return NULL;
+}
+
+static int connect_socket(const struct syslog_module *syslog)
+{
+	const struct sockaddr *address = (const struct sockaddr *)&syslog->address;
+	int size = SEND_SIZE;
+	int fd = socket(address->sa_family, SOCK_DGRAM, 0);
+	int flags;
+
 	if (fd < 0)
 		return -errno;
 	flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
 	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
-	    connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+	    connect(fd, address, syslog->address_length) < 0) {
 		int result = -errno;
 
 		close(fd);
@@ -107,8 +165,11 @@ static void watch_socket(struct syslog_module *syslog)
 static void reconnect(struct log *log)
 {
 	struct syslog_module *syslog = log->module;
-	int fd = connect_socket(syslog->path);
+	int fd;
 
+	if (!is_path(syslog->target))
+		return; /* the same one serves when somebody listens again */
+	fd = connect_socket(syslog);
 	if (fd < 0) {
 		log->error = fd;
 		return;
@@ -308,20 +369,24 @@ static const struct lop_log_provider provider = {
 
 /* The module */
 
-static int set_path(void *state, const char *value, char *error, size_t error_size)
+static int set_target(void *state, const char *value, char *error, size_t error_size)
 {
 	struct syslog_module *syslog = state;
 	struct sockaddr_un address;
+	char host[NAME_MOST + 1];
+	const char *port;
 
-	if (value[0] != '/' || strlen(value) >= sizeof(address.sun_path)) {
+	if (is_path(value) ? strlen(value) >= sizeof(address.sun_path)
+	                   : !split(value, host, &port)) {
 		snprintf(error, error_size,
-		         "'%.100s' is not the absolute path of a socket, of at most %zu bytes", value,
-		         sizeof(address.sun_path) - 1);
+		         "'%.100s' is neither the absolute path of a socket, of at most %zu bytes, "
+		         "nor HOST:PORT",
+		         value, sizeof(address.sun_path) - 1);
 		return -EINVAL;
 	}
-	free(syslog->path_set);
-	syslog->path_set = strdup(value);
-	return syslog->path_set == NULL ? -ENOMEM : 0;
+	free(syslog->target_set);
+	syslog->target_set = strdup(value);
+	return syslog->target_set == NULL ? -ENOMEM : 0;
 }
 
 static int set_facility(void *state, const char *value, char *error, size_t error_size)
@@ -347,8 +412,9 @@ static int set_facility(void *state, const char *value, char *error, size_t erro
 }
 
 static const struct lop_option options[] = {
-	LOP_OPTION(0, "syslog-socket", "PATH",
-	           "the system log's UNIX datagram socket; default " PATH_DEFAULT, set_path),
+	LOP_OPTION(0, "syslog-socket", "WHERE",
+	           "the system log's UNIX datagram socket, or HOST:PORT; default " PATH_DEFAULT,
+	           set_target),
 	LOP_OPTION(0, "syslog-facility", "NAME",
 	           "user, daemon, or local0 to local7; default daemon", set_facility),
 	LOP_OPTION_END,
@@ -372,6 +438,8 @@ static int log_syslog_init(struct lop_core *core, void **state)
 static int log_syslog_stage(void *state, enum lop_stage stage, struct lop_worker *worker)
 {
 	struct syslog_module *syslog = state;
+	const char *reason;
+	int result = -EHOSTUNREACH;
 
 	if (stage == LOP_STAGE_WORKER || stage == LOP_STAGE_EXIT) {
 		syslog->worker = stage == LOP_STAGE_WORKER ? worker : NULL;
@@ -379,17 +447,21 @@ static int log_syslog_stage(void *state, enum lop_stage stage, struct lop_worker
 		return 0;
 	}
 	if (stage == LOP_STAGE_CONFIGURED)
-		syslog->path = syslog->path_set == NULL ? PATH_DEFAULT : syslog->path_set;
-	if (stage != LOP_STAGE_BOUND)
+		syslog->target = syslog->target_set == NULL ? PATH_DEFAULT : syslog->target_set;
+	if (stage != LOP_STAGE_BOUND || lop_core_quiet(syslog->core))
 		return 0;
-	syslog->fd = connect_socket(syslog->path);
-	if (syslog->fd >= 0)
-		return 0;
+	reason = find_address(syslog);
+	if (reason == NULL) {
+		syslog->fd = result = connect_socket(syslog);
+		if (result >= 0)
+			return 0;
+		reason = strerror(-result);
+	}
 	lop_core_message(syslog->core, LOP_LOG_ERROR,
 	                 "cannot reach the system's log at %s: %s; name its datagram socket with "
 	                 "--syslog-socket, or choose another log with -L",
-	                 syslog->path, strerror(-syslog->fd));
-	return syslog->fd;
+	                 syslog->target, reason);
+	return result;
 }
 
 static void log_syslog_fini(void *state)
@@ -398,7 +470,7 @@ static void log_syslog_fini(void *state)
 
 	if (syslog->fd >= 0)
 		close(syslog->fd);
-	free(syslog->path_set);
+	free(syslog->target_set);
 	free(syslog);
 }
 

@@ -558,6 +558,82 @@ def server_errors(server, collector):
     return "\n".join(text for text in collector.collect() if " message - " in text)
 
 
+@test(limit=600)
+def syslog_lines_equal_requests_through_four_signals():
+    """The reader keeps up, more or less: what it did not is told."""
+    collector = Collector()
+    lost = r": (\d+) lines? w[a-z]+ lost"
+    with syslog_server(collector) as server:
+        done = []
+
+        def between(answered):
+            collector.collect()
+            if len(done) < 4 and answered >= REQUESTS * (len(done) + 1) // 5:
+                done.append(answered)
+                server.send_signal(signal.SIGHUP)
+        ask(server, REQUESTS, between=between)
+
+        def counted():
+            told = sum(map(int, re.findall(lost, server_errors(server, collector))))
+            return len(collector.access()) + told == REQUESTS
+        wait_for(counted, 15, "as many lines as requests", 0.2)
+    equal(len(done), 4, "signals")
+    numbers = [int(re.search(r"\?(\d+) ", text)[1]) for text in collector.access()]
+    equal(numbers, sorted(set(numbers)), "order")
+
+
+@test
+def syslog_sends_by_udp():
+    for family, address, name in ((socket.AF_INET, "127.0.0.1", "127.0.0.1"),
+                                  (socket.AF_INET6, "::1", "[::1]")):
+        receiver = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            receiver.bind((address, 0))
+        except OSError:
+            receiver.close()
+            continue  # no IPv6 here
+        with receiver:
+            receiver.settimeout(seconds(5))
+            port = receiver.getsockname()[1]
+            with Server(CONTENT, "-L", "syslog", "--syslog-socket", "%s:%d" % (name, port),
+                        quiet=False) as server:
+                ask(server, 3)
+                server.send_signal(signal.SIGHUP)
+                ask(server, 3, 3)
+                found = [SYSLOG.fullmatch(receiver.recv(65536).decode()) for _ in range(6)]
+        equal([number(match[3].encode()) for match in found], list(range(6)), "requests")
+
+
+@test
+def syslog_by_udp_goes_on_when_somebody_listens_again():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(seconds(10))
+        where = receiver.getsockname()
+        with Server(CONTENT, "-L", "syslog", "--syslog-socket", "%s:%d" % where,
+                    quiet=False) as server:
+            receiver.close()
+            for count in range(3):
+                ask(server, 1, count)
+            wait_for(lambda: "access log log_syslog: Connection refused" in server.errors(), 5,
+                     "a report")
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:
+                again.bind(where)
+                again.settimeout(seconds(10))
+                ask(server, 1, 3)
+                while b"?3 " not in again.recv(65536):
+                    pass
+
+
+@test
+def syslog_targets_are_checked():
+    for value in ("", "log", "host:", ":514", "host:x", "host:0", "host:65536", "::1:514",
+                  "/" + "x" * 200):
+        status, _, errors = run("-R", tree(CONTENT), "-L", "syslog", "--syslog-socket", value, "-t")
+        within(status, (1, 2), "exit status for " + repr(value))
+        check("syslog-socket" in errors, "message: " + errors)
+
+
 @test(limit=60)
 def syslog_reconnects():
     collector = Collector()
