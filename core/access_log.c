@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -50,11 +51,22 @@ static struct lop_log_open how_of(const struct access_log *log, int fd, char pat
 	};
 }
 
+/* What it is, while the descriptor is still ours; all zero for none. */
+static struct stat look_at(int fd)
+{
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		memset(&st, 0, sizeof(st));
+	return st;
+}
+
 int access_log_open(struct access_log *log, struct lop_core *core, int worker, int fd)
 {
 	const struct loaded_module *loaded = modules_log(&core->modules);
 	char path[PATH_MAX];
 	struct lop_log_open how;
+	struct stat st = look_at(fd);
 	int result;
 
 	*log = (struct access_log){ .core = core, .worker = worker, .format = core->log_format };
@@ -77,6 +89,7 @@ int access_log_open(struct access_log *log, struct lop_core *core, int worker, i
 		return result;
 	}
 	log->provider = loaded->module->log;
+	log_target_note(&core->log, worker, &st);
 	log->needs_local = (log->provider->flags & LOP_LOG_LINE_ONLY) == 0 ||
 	                   log_format_needs_local(log->format);
 	return 0;
@@ -181,6 +194,7 @@ void access_log_reopen(struct access_log *log, int fd)
 {
 	char path[PATH_MAX];
 	struct lop_log_open how;
+	struct stat st;
 	int result;
 
 	if (log->provider == NULL || log->provider->reopen == NULL ||
@@ -189,14 +203,17 @@ void access_log_reopen(struct access_log *log, int fd)
 			close(fd);
 		return;
 	}
+	st = look_at(fd);
 	how = how_of(log, fd, path);
 	log->busy = true;
 	result = log->provider->reopen(log->state, &how);
 	log->busy = false;
 	log->dirty = true;
 	count_lost(log);
-	if (result >= 0)
+	if (result >= 0) {
+		log_target_note(&log->core->log, log->worker, &st);
 		return;
+	}
 	if (fd >= 0)
 		close(fd);
 	say(log, LOP_LOG_ERROR, "access log %s does not reopen: %s; the old file is still in use",

@@ -72,6 +72,7 @@ struct fcache *fcache_new(struct lop_worker *worker)
 	cache->bucket_count = BUCKETS_MIN;
 	cache->worker = worker;
 	cache->loader.mime = worker->mime;
+	cache->loader.log = &worker->core->log;
 	cache->loader.index = settings->index;
 	cache->loader.memory_max = settings->cache_file_size;
 	cache->count_max = settings->cache_entries;

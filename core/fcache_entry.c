@@ -10,6 +10,7 @@
 
 #include "date.h"
 #include "fcache_entry.h"
+#include "log_open.h"
 #include "memory.h"
 #include "mime.h"
 #include "root.h"
@@ -211,6 +212,8 @@ static int examine(const struct fcache_loader *loader, struct fcache_entry *entr
 	int result;
 
 	entry->stat = entry->file->stat;
+	if (log_target_is_open(loader->log, entry->stat.device, entry->stat.inode))
+		return -EACCES;
 	switch (entry->stat.kind) {
 	case LOP_FILE_FOLDER:
 		entry->kind = entry->key[entry->key_length - 1] == '/' ? FCACHE_FOLDER

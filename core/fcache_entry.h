@@ -11,6 +11,7 @@ struct mime;
 
 struct fcache_loader {
 	const struct mime *mime;
+	const struct log_target *log; /* which is not served */
 	const char *index;     /* name of the file that stands for its folder */
 	size_t memory_max;     /* bytes of a file that is kept in memory */
 	int64_t now;           /* seconds since 1970 */

@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +20,15 @@
 
 #define DEFAULT_PATH "/var/log/lophttpd"
 #define LOG_MODE 0640
+
+#if !defined(MAP_ANONYMOUS) && defined(MAP_ANON)
+#define MAP_ANONYMOUS MAP_ANON
+#endif
+
+struct log_identity {
+	_Atomic uint64_t device;
+	_Atomic uint64_t inode;
+};
 
 static bool is_standard_error(const struct log_target *target)
 {
@@ -121,6 +132,36 @@ static int open_folder(struct lop_core *core, struct log_target *target, int wor
 	return result;
 }
 
+/* Before the first worker is forked. */
+static int share_identities(struct log_target *target, int workers)
+{
+	const size_t size = (size_t)workers * sizeof(struct log_identity);
+	void *block = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (block == MAP_FAILED)
+		return -errno;
+	target->open = block;
+	target->workers = workers;
+	return 0;
+}
+
+void log_target_note(struct log_target *target, int worker, const struct stat *st)
+{
+	if (target->open == NULL || worker >= target->workers)
+		return;
+	atomic_store(&target->open[worker].device, (uint64_t)st->st_dev);
+	atomic_store(&target->open[worker].inode, (uint64_t)st->st_ino);
+}
+
+bool log_target_is_open(const struct log_target *target, uint64_t device, uint64_t inode)
+{
+	for (int i = 0; target->open != NULL && i < target->workers; i++)
+		if (atomic_load(&target->open[i].inode) == inode &&
+		    atomic_load(&target->open[i].device) == device)
+			return true;
+	return false;
+}
+
 int log_target_init(struct lop_core *core, int workers)
 {
 	struct log_target *target = &core->log;
@@ -144,10 +185,12 @@ int log_target_init(struct lop_core *core, int workers)
 	if (target->none)
 		return 0;
 	target->readable = (provider->module->log->flags & LOP_LOG_READABLE) != 0;
-	if (is_standard_error(target))
-		return 0;
-	target->many = workers > 1;
-	result = open_folder(core, target, workers);
+	target->many = workers > 1 && !is_standard_error(target);
+	result = core->settings.log_in_root ? 0 : share_identities(target, workers);
+	if (result < 0)
+		lop_core_message(core, LOP_LOG_ERROR, "log file %s: %s", path, strerror(-result));
+	else if (!is_standard_error(target))
+		result = open_folder(core, target, workers);
 	if (result < 0)
 		log_target_fini(target);
 	return result;
@@ -234,6 +277,9 @@ void log_target_close(struct log_target *target)
 void log_target_fini(struct log_target *target)
 {
 	log_target_close(target);
+	if (target->open != NULL)
+		(void)munmap(target->open, (size_t)target->workers * sizeof(*target->open));
+	target->open = NULL;
 	free(target->path);
 	target->path = NULL;
 	target->name = NULL;

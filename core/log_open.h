@@ -5,13 +5,20 @@
  * Files are opened for appending. A new one gets mode 0640 and belongs to the worker's user; one
  * that exists keeps its owner. As root, where others than root can write to the folder, a symbolic
  * or a hard link in the file's place is refused: it would lead root's hand.
+ *
+ * A log lies outside the web root. Under another name, by a hard link, a file that is being written
+ * may still be inside: so each worker knows what all of them write to, and serves none of it.
  */
 #ifndef LOG_OPEN_H
 #define LOG_OPEN_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
+
+struct log_identity;
+struct stat;
 
 struct log_target {
 	char *path;    /* absolute, or "-" for standard error; the module's name when it needs no
@@ -22,6 +29,9 @@ struct log_target {
 	bool many;     /* PATH.N for worker N */
 	bool none;     /* no file: -q, or the provider needs none */
 	bool readable; /* the provider wants to read what it writes */
+	int workers;
+	struct log_identity *open; /* what each worker's log is, in memory that all of them share; NULL:
+	                            * it may be served */
 };
 
 struct lop_core;
@@ -38,6 +48,11 @@ int log_target_open(const struct log_target *target, int worker, uid_t uid, gid_
 
 /* Path with the worker's suffix, into out. */
 void log_target_path(const struct log_target *target, int worker, char *out, size_t size);
+
+/* The worker writes its log to this from now on. */
+void log_target_note(struct log_target *target, int worker, const struct stat *st);
+/* Whether a worker writes its log to this file. */
+bool log_target_is_open(const struct log_target *target, uint64_t device, uint64_t inode);
 
 /* Closes the folder; path and name stay for messages. */
 void log_target_close(struct log_target *target);

@@ -364,6 +364,35 @@ def a_log_inside_the_root_can_be_forced():
         wait_for(lambda: b"?forced" in raw(root + "/logs/access.log"), 5, "the line")
 
 
+def linked(server, root, path):
+    """The answer for one more name of that file, inside the root."""
+    name = "/link%d" % len(os.listdir(root))
+    os.link(path, root + name)
+    return server.get(name)
+
+
+@test
+def a_log_is_not_served_under_another_name():
+    """A hard link may lead from the root to a log outside, of any worker, also after HUP."""
+    for workers in (1, 2):
+        root, folder = tree({"a.txt": b"alpha\n"}), scratch()
+        if AM_ROOT:
+            os.chown(folder, run_uid(), -1)
+        with Server(root, "-o", folder + "/log", quiet=False, workers=workers) as server:
+            os.link(root + "/a.txt", root + "/b.txt")
+            equal(server.get("/b.txt").status, 200, "another file with two names")
+            for turn in ("first", "second"):
+                names = sorted(name for name in os.listdir(folder) if "old" not in name)
+                for name in names:
+                    wait_for(lambda: linked(server, root, folder + "/" + name).status == 403, 5,
+                             "the refusal of the %s %s" % (turn, name))
+                for name in names:
+                    os.rename(folder + "/" + name, folder + "/" + name + ".old" + turn)
+                server.send_signal(signal.SIGHUP)
+                wait_for(lambda: all(os.path.exists(folder + "/" + name) for name in names), 5,
+                         "new logs")
+
+
 @test(limit=45)
 def a_full_disk_is_reported_once_and_survived():
     need_root()

@@ -12,11 +12,13 @@
 
 #include "fcache.h"
 #include "mime.h"
+#include "core.h"
 #include "root.h"
 #include "worker_private.h"
 
 static char folder[64];
 static struct settings settings;
+static struct lop_core core;
 static struct lop_worker worker;
 static struct fcache *cache;
 static struct lop_root *root;
@@ -61,6 +63,7 @@ static void setup(void)
 		                      .max_connections = 10 };
 	memset(&worker, 0, sizeof worker);
 	worker.settings = &settings;
+	worker.core = &core;
 	worker.now = 1000 * NS_PER_S;
 	timers_init(&worker.timers, worker_ms(worker.now));
 	worker.mime = mime_new("/dev/null");
