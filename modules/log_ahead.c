@@ -10,11 +10,10 @@
 #include <time.h>
 
 #define LINE_MOST ((size_t)16 << 10) /* what <lophttpd/log.h> promises */
-#define FIRST ((size_t)128 << 10)    /* touched of a new window */
+#define FIRST ((size_t)64 << 10)     /* touched of a new window */
 
-/* A task that takes longer has waited for the disk. The thread may have waited for a processor, too,
- * but not for so long. */
-#define SLOW_NS INT64_C(10000000)
+/* A task that takes longer has waited for the disk, or on a crowded machine for a processor. */
+#define SLOW_NS INT64_C(5000000)
 
 struct log_ahead {
 	pthread_t id;

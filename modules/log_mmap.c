@@ -32,7 +32,7 @@
 
 /* How much is made ready ahead of the lines; more is asked for when half of it is left. Little, so
  * that the kernel has no time to write it out before lines come. */
-#define LEAD ((ptrdiff_t)128 << 10)
+#define LEAD ((ptrdiff_t)64 << 10)
 
 /* Flushes, one a second. */
 #define BUSY 10

@@ -331,6 +331,7 @@ bench_files = \
 	tests/bench/floor.c \
 	tests/bench/idle.c \
 	tests/bench/load.c \
+	tests/bench/disk.py \
 	tests/bench/measure.py \
 	tests/bench/report.py \
 	tests/bench/run \

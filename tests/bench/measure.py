@@ -21,20 +21,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from disk import Stalls, slow_disk, writer
 from servers import Setup
 from workloads import BIG, ZIPF_FILES, zipf_path
 
 READY_SECONDS = 5.0
-# Another writer on the log's disk: 256 MiB again and again, each time until it is on the disk.
-NOISE = """
-import os, sys
-block = bytes(1 << 20)
-while True:
-    with open(sys.argv[1], "wb", buffering=0) as file:
-        for _ in range(256):
-            file.write(block)
-        os.fsync(file.fileno())
-"""
 STOP_SECONDS = 3.0
 WARM_SECONDS = 0.15
 STARTS = 20
@@ -220,7 +211,17 @@ class Bench:
     @contextlib.contextmanager
     def running(self, name, workload):
         """A server, ready to answer: (port, pids of its tree)."""
-        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.work))
+        if workload.busy_disk:
+            with slow_disk(self.work) as disk, self.running_in(disk or self.work, name,
+                                                               workload) as running:
+                yield running
+        else:
+            with self.running_in(self.work, name, workload) as running:
+                yield running
+
+    @contextlib.contextmanager
+    def running_in(self, place, name, workload):
+        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=place))
         setup = self.setup(workload, folder)
         command = self.servers.command(name, setup)
         with open(folder / "stderr", "wb") as errors:
@@ -230,8 +231,7 @@ class Bench:
         try:
             self.await_ready(child, setup.port, folder)
             if workload.busy_disk:
-                noise = self.spawn([sys.executable, "-c", NOISE, str(folder / "noise")],
-                                   self.client_cpu)
+                noise = self.spawn(writer(folder), self.client_cpu)
                 time.sleep(1.0)
             yield setup.port, process_tree(child.pid)
         finally:
@@ -323,13 +323,22 @@ class Bench:
         result.update(cpu_ns=used, busy=used / 1e9 / took, pss_kib=memory)
         return result
 
+    @staticmethod
+    def watched(pids, workload):
+        """The process with the loop is the last one: the first may be a master."""
+        return Stalls(pids[-1]) if workload.busy_disk else contextlib.nullcontext()
+
     def measure_load(self, name, workload):
         with self.running(name, workload) as (port, pids):
             header = self.request_header(port, workload)
             self.check(port, workload, header)
             self.warm(port, workload)
-            result = self.loaded(port, pids, lambda: self.start_load(port, workload, header),
-                                 max(1.0, self.seconds))
+            with self.watched(pids, workload) as stalls:
+                result = self.loaded(port, pids,
+                                     lambda: self.start_load(port, workload, header),
+                                     max(1.0, self.seconds))
+        if stalls:
+            result["stall_ms"] = stalls.longest * 1000
         if result["answers"] == 0 and result["bytes"] == 0:
             raise Failure("no answer at all")
         if workload.log and self.logged < LEAST_LOGGED * result["answers"]:

@@ -7,6 +7,7 @@ from servers import BARE, PEERS
 
 SUBJECT = "lhttpd"
 LOG_COSTS = {"1k-log": 1.08, "1k-mmap": 1.04}
+STALL_MS = 5.0
 SANDBOX_COST = 1.05
 FLOOR_COST = 1.15
 IDLE_BYTES = 512
@@ -52,6 +53,8 @@ def load_rows(workload, results):
         rows[0] += [f"CPU/{base}", f"rate/{base}", f"p99/{base}"]
     if workload.kind == "fair":
         rows[0].append("Jain")
+    if workload.busy_disk:
+        rows[0].append("stall ms")
     for name, samples in results.items():
         costs = [sample["cpu"] for sample in samples if sample]
         p99 = median(samples, "p99_us")
@@ -67,8 +70,15 @@ def load_rows(workload, results):
             row += [show(ratio(samples, results[base], key)) for key in ("cpu", "rate", "p99_us")]
         if workload.kind == "fair":
             row.append(show(median(samples, "jain"), "{:.3f}"))
+        if workload.busy_disk:
+            row.append(show(longest_stall(samples), "{:.1f}"))
         rows.append(row)
     return rows
+
+
+def longest_stall(samples):
+    return max((sample["stall_ms"] for sample in samples if sample and "stall_ms" in sample),
+               default=None)
 
 
 def idle_rows(results):
@@ -154,6 +164,10 @@ class Targets:
             if logged and plain:
                 self.add(f"{workload}: CPU / CPU of 1k", ratio(logged, plain, "cpu"), cost,
                          "{:.3f}")
+        for workload in ("disk-log", "disk-mmap", "disk-aio"):
+            self.add(f"{workload}: ms of the longest stall",
+                     longest_stall(self.samples.get(workload, {}).get(SUBJECT, [])), STALL_MS,
+                     "{:.1f}")
         for workload in ("close", "pipeline", "304", "404", "range", "ranges", "zipf"):
             self.peers(workload, "cpu", "CPU")
         for workload in ("64k", "100m"):
