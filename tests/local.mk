@@ -328,10 +328,10 @@ test_helpers = \
 bench_files = \
 	tests/bench/README.md \
 	tests/bench/content.py \
+	tests/bench/disk.py \
 	tests/bench/floor.c \
 	tests/bench/idle.c \
 	tests/bench/load.c \
-	tests/bench/disk.py \
 	tests/bench/measure.py \
 	tests/bench/report.py \
 	tests/bench/run \
