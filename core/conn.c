@@ -197,6 +197,9 @@ static int conn_prepare(struct lop_connection *conn)
 		                     ? transport->handshake(conn->transport_state)
 		                     : 0;
 
+		/* As in conn_read(): the peer's end may not have been seen. */
+		if (result == LOP_WANT_READ && conn->hup)
+			result = transport->handshake(conn->transport_state);
 		if (result == LOP_WANT_READ || result == LOP_WANT_WRITE)
 			return 0;
 		if (result < 0)
@@ -321,11 +324,23 @@ static void conn_drop_output(struct lop_connection *conn)
 	conn->output = NULL;
 }
 
+/* An encrypted connection that ends between two requests ends in good order: its client knows that
+ * nobody cut it. One that is in the middle of something must not say so. */
+static void say_goodbye(struct lop_connection *conn)
+{
+	const struct lop_transport *transport = conn->acceptor->transport;
+
+	if (transport->secure && transport->shutdown != NULL && conn->state == CONN_OPEN &&
+	    conn->protocol_state == NULL && conn->output == NULL && !conn->broken)
+		(void)transport->shutdown(conn->transport_state);
+}
+
 void conn_close(struct lop_connection *conn)
 {
 	struct lop_worker *worker = conn->worker;
 
 	assert(conn->magic == CONN_MAGIC);
+	say_goodbye(conn);
 	if (conn->protocol != NULL)
 		conn->protocol->close(conn->protocol_state, conn);
 	if (conn->state != CONN_PROXY)
@@ -368,14 +383,19 @@ ssize_t conn_read(struct lop_connection *conn, void *buffer, size_t size)
 	if (!conn->readable)
 		return -EAGAIN;
 
-	ssize_t count = conn->acceptor->transport->read(conn->transport_state, buffer, size);
+	const struct lop_transport *transport = conn->acceptor->transport;
+	ssize_t count = transport->read(conn->transport_state, buffer, size);
 
+	/* No further edge comes after the peer's end: a transport that read less than it could may
+	 * not have seen it. */
+	if (count == LOP_WANT_READ && conn->hup)
+		count = transport->read(conn->transport_state, buffer, size);
 	if (count > 0) {
 		/* A plain socket that gave less than was asked for is empty; after the peer's last
 		 * byte no further edge comes, so then it is read to its end. Another transport may
 		 * hold more. */
 		if ((size_t)count < size && !conn->hup &&
-		    conn->acceptor->transport == &transport_plain)
+		    transport == &transport_plain)
 			conn->readable = false;
 		return count;
 	}

@@ -59,6 +59,16 @@ int lop_connection_secure(const struct lop_connection *conn)
 	return conn->acceptor->transport->secure != 0;
 }
 
+void *lop_connection_transport(const struct lop_connection *conn, const void *module)
+{
+	return conn->acceptor->transport_module == module ? conn->transport_state : NULL;
+}
+
+void *lop_connection_listener(const struct lop_connection *conn)
+{
+	return conn->acceptor->listener->owner;
+}
+
 ssize_t lop_connection_read(struct lop_connection *conn, void *buffer, size_t size)
 {
 	return conn_read(conn, buffer, size);

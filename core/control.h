@@ -14,6 +14,7 @@ enum control_kind {
 	CONTROL_READY,    /* worker -> master: accepting */
 	CONTROL_LOG,      /* master -> worker, with the descriptor of the new log file; the HUP
 	                   * itself is passed on as a signal */
+	CONTROL_REOPEN,   /* master -> worker: stage REOPEN, without the logs */
 };
 
 /* descriptor -1: none. Returns 0 or a negative errno. */

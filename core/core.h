@@ -21,6 +21,7 @@
 #include "settings.h"
 #include "share.h"
 #include "upgrade.h"
+#include "watch.h"
 
 struct program;
 
@@ -37,6 +38,7 @@ struct lop_core {
 	struct lop_root *root;
 	struct privileges privileges;
 	struct upgrade upgrade;
+	struct watch watch; /* files whose change is as good as a HUP */
 	struct pid_file pid_file;
 	struct daemon_line daemon_line;
 	int notify;      /* to the service manager, -1 */

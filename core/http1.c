@@ -211,6 +211,19 @@ static enum http1_next step_send(struct http1 *http1)
 	return HTTP1_GO;
 }
 
+/* Whether the peer has nothing more to say, as far as is known. A transport that may hold bytes back
+ * is asked. */
+static bool is_quiet(struct http1 *http1)
+{
+	struct lop_connection *conn = http1->conn;
+
+	if (http1->linger || http1->in_length > 0)
+		return false;
+	return !conn->readable ||
+	       (conn->acceptor->transport->secure &&
+	        conn_read(conn, http1->worker->input, http1->worker->input_size) == -EAGAIN);
+}
+
 static enum http1_next step_finish(struct http1 *http1)
 {
 	struct lop_connection *conn = http1->conn;
@@ -221,8 +234,10 @@ static enum http1_next step_finish(struct http1 *http1)
 		return HTTP1_WAIT;
 	/* With everything read, closing cannot make the kernel answer late bytes with a reset that
 	 * would reach the client before the response. An encrypted one says goodbye in any case. */
-	if (!http1->linger && http1->in_length == 0 && !conn->readable && !transport->secure)
+	if (!transport->secure && is_quiet(http1))
 		return HTTP1_CLOSE;
+	const bool quiet = transport->secure && is_quiet(http1);
+
 	http1->in_length = 0;
 	result = transport->shutdown(conn->transport_state);
 	if (result == LOP_WANT_READ || result == LOP_WANT_WRITE) {
@@ -234,6 +249,10 @@ static enum http1_next step_finish(struct http1 *http1)
 		return HTTP1_WAIT;
 	}
 	if (result < 0)
+		return HTTP1_CLOSE;
+	/* What an encrypted one still gets is the other side's goodbye, after which that reads no
+	 * more. */
+	if (quiet)
 		return HTTP1_CLOSE;
 	lop_connection_deadline(conn, LINGER_NS);
 	conn->timed_out = false; /* that was what ended the request */
@@ -404,10 +423,14 @@ static enum lop_step http1_step(void *state, struct lop_connection *conn, size_t
 	if (next == HTTP1_GO)
 		next = run(http1, quantum);
 	conn->timed_out = false;
-	if (next == HTTP1_CLOSE || end_step(http1) < 0)
+	if (next != HTTP1_CLOSE && end_step(http1) < 0)
 		return LOP_STEP_CLOSE;
-	if (http1->state == HTTP1_HEAD && list_empty(&http1->queued) && conn->output == NULL)
+	/* Between two requests: it needs no state, and its end cuts nothing short. */
+	if (http1->state == HTTP1_HEAD && list_empty(&http1->queued) && conn->output == NULL &&
+	    (next != HTTP1_CLOSE || http1->request == NULL))
 		http1_end(http1);
+	if (next == HTTP1_CLOSE)
+		return LOP_STEP_CLOSE;
 	return next == HTTP1_MORE ? LOP_STEP_MORE : LOP_STEP_WAIT;
 }
 
@@ -471,7 +494,7 @@ static void http1_close(void *state, struct lop_connection *conn)
 const struct lop_protocol protocol_http1 = {
 	.size = sizeof(struct lop_protocol),
 	.name = "http/1.1",
-	.alpn = "http/1.1",
+	.alpn = MODULES_CORE_PROTOCOL,
 	.open = http1_open,
 	.step = http1_step,
 	.expired = http1_expired,

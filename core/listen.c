@@ -182,6 +182,7 @@ static int split(struct listeners *listeners, size_t index, size_t workers)
 	rest->address = first->address;
 	rest->proxy = first->proxy;
 	rest->from_manager = first->from_manager;
+	rest->owner = first->owner;
 	rest->surplus = true;
 	rest->count = first->count - workers;
 	rest->sockets = malloc(rest->count * sizeof(*rest->sockets));
@@ -284,6 +285,7 @@ void listeners_free(struct lop_core *core)
 		free(one->transport);
 	}
 	free(listeners->items);
+	free(listeners->besides);
 	free(listeners->inherited);
 	free(listeners->trusted);
 	*listeners = (struct listeners){ .items = NULL };

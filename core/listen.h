@@ -26,6 +26,7 @@ struct listener {
 	bool v6only;
 	bool unlink;            /* a UNIX path that this process made */
 	bool from_manager;      /* systemd made it */
+	void *owner;            /* the module that asked for it, NULL: the user */
 	bool surplus;           /* sockets of the listener before it, inherited beyond the number of
 	                         * workers; their queues must not be lost */
 };
@@ -38,9 +39,19 @@ struct inherited {
 	bool from_manager;
 };
 
+/* What a module asked for: a port beside each listener with another transport. */
+struct beside {
+	const char *transport;
+	const char *beside;
+	void *owner;
+	uint16_t port;
+};
+
 struct listeners {
 	struct listener *items;
 	size_t count;
+	struct beside *besides;
+	size_t beside_count;
 	struct inherited *inherited;
 	size_t inherited_count;
 	struct address_range *trusted; /* --proxy-from */
@@ -79,6 +90,9 @@ struct listener *listeners_append(struct listeners *listeners, const char *trans
 void listen_read_name(const struct modules *modules, const char *name, const char **transport,
                       bool *proxy);
 bool listen_is_secure(const struct modules *modules, const char *transport);
+
+/* listen_beside.c: makes those that modules asked for. 0 or -ENOMEM. */
+int listeners_add_besides(struct listeners *listeners);
 
 /* listen_socket.c: makes a socket that listens on the address and fills the port that the kernel
  * picked in. Returns it, or a negative errno. */

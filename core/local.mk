@@ -55,6 +55,7 @@ libcore_a_SOURCES = \
 	core/list.h \
 	core/listen.c \
 	core/listen.h \
+	core/listen_beside.c \
 	core/listen_socket.c \
 	core/listen_wanted.c \
 	core/log_clock.c \
@@ -144,6 +145,8 @@ libcore_a_SOURCES = \
 	core/transport_plain.h \
 	core/upgrade.c \
 	core/upgrade.h \
+	core/watch.c \
+	core/watch.h \
 	core/worker.c \
 	core/worker.h \
 	core/worker_private.h

@@ -57,6 +57,7 @@ struct master {
 	int signals;
 	enum phase phase;
 	int64_t deadline; /* of DRAINING and STOPPING */
+	int64_t look_at;  /* when the watched files are looked at */
 	int status;
 	bool is_worker; /* this process is one of the forked */
 };
@@ -293,10 +294,30 @@ static void receive(struct master *master, int index)
 	serve_ready(master->core);
 }
 
-/* HUP: the master opens the logs, because workers cannot; the old ones stay where that fails. */
+/* A watched file is another now: as HUP, without the logs. */
+static void reopen_modules(struct master *master)
+{
+	(void)modules_stage(master->core, LOP_STAGE_REOPEN, NULL);
+	for (int i = 0; i < master->count; i++)
+		if (master->slots[i].pid > 0)
+			(void)control_send(master->slots[i].control, CONTROL_REOPEN, -1);
+}
+
+static void watch_files(struct master *master)
+{
+	if (master->core->watch.count == 0 || now() < master->look_at)
+		return;
+	master->look_at = now() + WATCH_NS;
+	if (watch_look(&master->core->watch))
+		reopen_modules(master);
+}
+
+/* HUP: the master opens the logs, because workers cannot; the old ones stay where that fails. What
+ * modules read anew it reads for them, with its rights. */
 static void reopen(struct master *master)
 {
 	systemd_reloading(master->core);
+	(void)modules_stage(master->core, LOP_STAGE_REOPEN, NULL);
 	for (int i = 0; i < master->count; i++) {
 		struct slot *slot = &master->slots[i];
 		int log;
@@ -349,6 +370,9 @@ static int wait_time(const struct master *master)
 	for (int i = 0; i < master->count && master->phase <= PHASE_SERVING; i++)
 		if (master->slots[i].pid == 0 && master->slots[i].start_at < due)
 			due = master->slots[i].start_at;
+	if (master->core->watch.count > 0 && master->phase == PHASE_SERVING &&
+	    master->look_at < due)
+		due = master->look_at;
 	if (due == INT64_MAX)
 		return -1;
 	left = due - now();
@@ -377,6 +401,8 @@ static void turn(struct master *master)
 	if (master->phase >= PHASE_DRAINING && master->phase < PHASE_KILLING &&
 	    now() >= master->deadline)
 		change_phase(master, master->phase + 1);
+	if (master->phase == PHASE_SERVING)
+		watch_files(master);
 	if (master->phase <= PHASE_SERVING)
 		start_due(master);
 }

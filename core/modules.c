@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <lophttpd/message.h>
+#include <lophttpd/protocol.h>
 #include <lophttpd/transport.h>
 
 #include "core.h"
@@ -198,6 +199,24 @@ static int run_stage(struct lop_core *core, const struct loaded_module *loaded,
 int lop_core_quiet(const struct lop_core *core)
 {
 	return core->settings.quiet;
+}
+
+struct lop_root *lop_core_root(const struct lop_core *core)
+{
+	return core->root;
+}
+
+const char *lop_core_protocol(const struct lop_core *core, size_t index)
+{
+	const struct modules *modules = &core->modules;
+
+	for (size_t i = 0; i < modules->count; i++) {
+		const struct lop_protocol *protocol = modules->items[i].module->protocol;
+
+		if (protocol != NULL && protocol->alpn != NULL && index-- == 0)
+			return protocol->alpn;
+	}
+	return index == 0 ? MODULES_CORE_PROTOCOL : NULL;
 }
 
 int modules_stage(struct lop_core *core, enum lop_stage stage, struct lop_worker *worker)

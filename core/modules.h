@@ -49,6 +49,8 @@ void modules_fini(struct lop_core *core);
 
 /* The core itself opens and reads files below a root. */
 #define MODULES_CORE_NEEDS LOP_NEEDS_READ_FILES
+/* The ALPN identifier of the protocol that the core itself speaks. */
+#define MODULES_CORE_PROTOCOL "http/1.1"
 /* Union of what the core and the loaded modules need. */
 uint64_t modules_needs(const struct modules *modules);
 

@@ -27,6 +27,7 @@ static const struct {
 	{ LOP_NEEDS_LOG_WRITE, "log-write" },
 	{ LOP_NEEDS_THREADS, "threads" },
 	{ LOP_NEEDS_CLOCK, "clock" },
+	{ LOP_NEEDS_ENCRYPT, "encrypt" },
 };
 
 static void print_module(const struct lop_module *module, const char *state)

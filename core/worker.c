@@ -132,6 +132,23 @@ void worker_drain(struct lop_worker *worker)
 	          worker_ms(worker->now + worker->settings->drain_timeout));
 }
 
+/* Without a master this process is both: the one that reads, and the one that takes over. */
+static void reopen_modules(struct lop_worker *worker)
+{
+	if (worker->control < 0)
+		(void)modules_stage(worker->core, LOP_STAGE_REOPEN, NULL);
+	(void)modules_stage(worker->core, LOP_STAGE_REOPEN, worker);
+}
+
+static void watch_files(struct timer *timer)
+{
+	struct lop_worker *worker = CONTAINER(timer, struct lop_worker, watch_timer);
+
+	if (watch_look(&worker->core->watch))
+		reopen_modules(worker);
+	timer_arm(&worker->timers, timer, worker_ms(worker->now + WATCH_NS));
+}
+
 static void reopen(struct lop_worker *worker)
 {
 	struct lop_core *core = worker->core;
@@ -149,7 +166,7 @@ static void reopen(struct lop_worker *worker)
 			                   core->log.path, strerror(-descriptor));
 		reopen_log(worker, descriptor);
 	}
-	(void)modules_stage(core, LOP_STAGE_REOPEN, worker);
+	reopen_modules(worker);
 }
 
 static void signals_run(struct sched_entry *entry, size_t quantum)
@@ -189,6 +206,8 @@ static void control_run(struct sched_entry *entry, size_t quantum)
 	while ((kind = control_receive(worker->control, &descriptor)) > 0) {
 		if (kind == CONTROL_LOG)
 			reopen_log(worker, descriptor);
+		else if (kind == CONTROL_REOPEN)
+			(void)modules_stage(worker->core, LOP_STAGE_REOPEN, worker);
 		else if (descriptor >= 0)
 			close(descriptor);
 	}
@@ -271,6 +290,7 @@ static int worker_init(struct lop_worker *worker, const struct worker_start *sta
 	timers_init(&worker->timers, worker_ms(worker->now));
 	timer_init(&worker->log_timer, log_flush);
 	timer_init(&worker->drain_timer, drain_over);
+	timer_init(&worker->watch_timer, watch_files);
 	pool_init(&worker->conns, sizeof(struct lop_connection), 32);
 	pool_init(&worker->outputs, sizeof(struct output), 8);
 	pool_init(&worker->requests, sizeof(struct lop_request), 4);
@@ -303,6 +323,9 @@ static int worker_join(struct lop_worker *worker)
 	if (result == 0 && worker->control >= 0)
 		result = loop_add(&worker->loop, worker->control, &worker->control_source,
 		                  LOOP_LEVEL);
+	/* In a chroot those names are others. */
+	if (worker->control < 0 && worker->core->watch.count > 0 && !worker->core->chrooted)
+		timer_arm(&worker->timers, &worker->watch_timer, worker_ms(worker->now + WATCH_NS));
 	return result < 0 ? result : acceptors_open(worker);
 }
 

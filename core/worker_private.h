@@ -87,6 +87,7 @@ struct lop_worker {
 	struct access_log log;
 	struct timer log_timer;
 	struct timer drain_timer;
+	struct timer watch_timer; /* of a worker without a master */
 	struct loop_source signal_source;
 	struct sched_entry signal_run;
 	int signals;

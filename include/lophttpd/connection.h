@@ -20,6 +20,14 @@ LOP_API uint64_t lop_connection_number(const struct lop_connection *connection);
 /* Not 0 when the transport encrypts. */
 LOP_API int lop_connection_secure(const struct lop_connection *connection);
 
+/* For modules with a transport: the state that its `open` made; NULL when the connection is another
+ * transport's. `module` is what the module's init returned. */
+LOP_API void *lop_connection_transport(const struct lop_connection *connection,
+                                       const void *module);
+/* The module that asked for this connection's listener with lop_core_listen() (what its init
+ * returned), or NULL: the user did. */
+LOP_API void *lop_connection_listener(const struct lop_connection *connection);
+
 LOP_END_DECLS
 
 #endif

@@ -28,7 +28,9 @@ enum lop_stage {
 	LOP_STAGE_BOUND,          /* listeners are bound; still privileged: open keys, paths */
 	LOP_STAGE_UNPRIVILEGED,   /* chroot and user are dropped; the sandbox closes after it */
 	LOP_STAGE_WORKER,         /* in the worker, its loop is about to run; worker is not NULL */
-	LOP_STAGE_REOPEN,         /* HUP: read certificates and maps again, keep the old if bad */
+	LOP_STAGE_REOPEN,         /* HUP: read certificates and maps again, keep the old if bad; first
+	                           * with worker NULL in the process that watches over the workers,
+	                           * whose rights are those of BOUND, then in each worker */
 	LOP_STAGE_REFRESH,        /* USR1: drop caches, rebuild indexes */
 	LOP_STAGE_DRAIN,          /* no new connection will come */
 	LOP_STAGE_EXIT,           /* the loop has ended; flush */
@@ -44,6 +46,7 @@ enum lop_stage {
 #define LOP_NEEDS_LOG_WRITE (UINT64_C(1) << 6)   /* write and truncate the log's descriptor */
 #define LOP_NEEDS_THREADS (UINT64_C(1) << 7)
 #define LOP_NEEDS_CLOCK (UINT64_C(1) << 8) /* timers of its own */
+#define LOP_NEEDS_ENCRYPT (UINT64_C(1) << 9) /* what TLS libraries call, and the kernel's TLS */
 
 /* Takes the value (NULL for an option without argument). On a bad value writes one line that
  * says what would be right into error, and returns a negative errno. */
@@ -72,6 +75,25 @@ typedef void lop_fini_f(void *state);
 
 /* Not 0 when the user asked that nothing be written to disk (-q). */
 LOP_API int lop_core_quiet(const struct lop_core *core);
+/* The server's web root, from BOUND on. */
+LOP_API struct lop_root *lop_core_root(const struct lop_core *core);
+
+/* ALPN identifiers of the protocols that the process speaks, by index from 0, the preferred first:
+ * those of the modules in order of loading, then the core's own. NULL past the last. From
+ * CONFIGURED on. */
+LOP_API const char *lop_core_protocol(const struct lop_core *core, size_t index);
+
+/* In CONFIGURED: has the process listen with a transport ("plain") on another port of each address
+ * that it listens on with the transport `beside`. The owner, any pointer but NULL, is what
+ * lop_connection_listener() tells of connections that come there. -ENOMEM. */
+LOP_API int lop_core_listen(struct lop_core *core, uint16_t port, const char *transport,
+                            const char *beside, void *owner);
+/* The port of the first listener with that transport, 0 when there is none. From BOUND on. */
+LOP_API uint16_t lop_core_port(const struct lop_core *core, const char *transport);
+
+/* In CONFIGURED or BOUND: looks at a file again and again, and runs REOPEN as for HUP when it was
+ * changed or replaced. The path is copied. -ENOMEM. */
+LOP_API int lop_core_watch(struct lop_core *core, const char *path);
 
 struct lop_hook;
 struct lop_log_provider;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/futex.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -30,6 +31,10 @@
 #define CLONE_FLAGS 1
 #else
 #define CLONE_FLAGS 0
+#endif
+
+#ifndef SOL_TLS
+#define SOL_TLS 282
 #endif
 
 #define ANY(name) { .call = (name) }
@@ -279,6 +284,17 @@ static const struct rule clocks[] = {
 	END,
 };
 
+/* The protocol's name lies in memory, but one that is not in the kernel yet is loaded for the
+ * administrator only. */
+static const struct rule encrypting[] = {
+	ONLY("setsockopt", "TCP_ULP", IS(1, IPPROTO_TCP), IS(2, TCP_ULP)),
+	ONLY("setsockopt", "the keys of kernel TLS", IS(1, SOL_TLS)),
+	/* What pthread_once() of a library ends with, though there is only one thread. */
+	ONLY("futex", "to wake", BITS(1, ~FUTEX_PRIVATE_FLAG, FUTEX_WAKE)),
+	ONLY("futex_time64", "to wake", BITS(1, ~FUTEX_PRIVATE_FLAG, FUTEX_WAKE)),
+	END,
+};
+
 /* What a master would do. Landlock says where: in the folders of the log, of the pid file and of
  * the sockets. */
 static const struct rule alone[] = {
@@ -313,6 +329,7 @@ const struct group groups[] = {
 	{ .name = "aio", .needs = LOP_NEEDS_AIO, .rules = aio },
 	{ .name = "log-write", .needs = LOP_NEEDS_LOG_WRITE, .rules = log_write },
 	{ .name = "clock", .needs = LOP_NEEDS_CLOCK, .rules = clocks },
+	{ .name = "encrypt", .needs = LOP_NEEDS_ENCRYPT, .rules = encrypting },
 	{ .name = "one process", .alone = 1, .rules = alone },
 	{ .name = NULL },
 };
