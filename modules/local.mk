@@ -57,6 +57,41 @@ modules_log_aio_la_SOURCES = modules/log_aio.c modules/log_buffer.c modules/log_
 modules_log_aio_la_LIBADD = $(AIO_LIBS)
 endif
 
+if HAVE_OPENSSL
+module_LTLIBRARIES += modules/tls.la
+modules_tls_la_SOURCES = \
+	modules/tls/bundle.c \
+	modules/tls/bundle.h \
+	modules/tls/certificates.c \
+	modules/tls/certificates.h \
+	modules/tls/client.c \
+	modules/tls/client.h \
+	modules/tls/compat.c \
+	modules/tls/compat.h \
+	modules/tls/context.c \
+	modules/tls/context.h \
+	modules/tls/files.c \
+	modules/tls/files.h \
+	modules/tls/http.c \
+	modules/tls/module.c \
+	modules/tls/names.c \
+	modules/tls/names.h \
+	modules/tls/ocsp.c \
+	modules/tls/ocsp.h \
+	modules/tls/options.c \
+	modules/tls/store.c \
+	modules/tls/store.h \
+	modules/tls/tickets.c \
+	modules/tls/tickets.h \
+	modules/tls/tls.h \
+	modules/tls/transport.c \
+	modules/tls/transport.h \
+	modules/tls/wire.c \
+	modules/tls/wire.h
+modules_tls_la_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS)
+modules_tls_la_LIBADD = $(OPENSSL_LIBS)
+endif
+
 module_LTLIBRARIES += modules/vhost.la
 modules_vhost_la_SOURCES = \
 	modules/vhost/host.c \

@@ -28,6 +28,9 @@ behaviour_tests = \
 	tests/behaviour/test_special.py \
 	tests/behaviour/test_syscalls.py \
 	tests/behaviour/test_target.py \
+	tests/behaviour/test_tls.py \
+	tests/behaviour/test_tls_http.py \
+	tests/behaviour/test_tls_start.py \
 	tests/behaviour/test_upgrade.py \
 	tests/behaviour/test_upload.py \
 	tests/behaviour/test_validators.py \
@@ -318,6 +321,7 @@ test_helpers = \
 	tests/behaviour/harness.py \
 	tests/behaviour/nameserver.py \
 	tests/behaviour/processes.py \
+	tests/behaviour/secure.py \
 	tests/behaviour/server.py \
 	tests/behaviour/tap.py \
 	tests/behaviour/traffic.py \

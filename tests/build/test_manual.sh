@@ -59,7 +59,7 @@ function flush() { if (name != "") print letter, name, argument, text; name = ""
 	argument = "-"
 	text = $0
 	sub(/^  (-[^-], |    )--[a-z0-9-]+/, "", text)
-	if (text ~ /^ [A-Z]/) { argument = $(at + 1); sub(/^ [A-Z]+/, "", text) }
+	if (text ~ /^ [[A-Z]/) { argument = $(at + 1); sub(/^ [^ ]+/, "", text) }
 	sub(/^ +/, "", text)
 	next
 }

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where OpenSSL 3, its versions and LibreSSL differ: all of it, and nothing elsewhere.
+ */
+#ifndef TLS_COMPAT_H
+#define TLS_COMPAT_H
+
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* LibreSSL has no name for these, or does them anyway. */
+#ifndef SSL_OP_NO_RENEGOTIATION
+#define SSL_OP_NO_RENEGOTIATION 0
+#endif
+#ifndef SSL_OP_PRIORITIZE_CHACHA
+#define SSL_OP_PRIORITIZE_CHACHA 0
+#endif
+#ifndef SSL_OP_IGNORE_UNEXPECTED_EOF
+#define SSL_OP_IGNORE_UNEXPECTED_EOF 0
+#endif
+#ifndef SSL_MODE_RELEASE_BUFFERS
+#define SSL_MODE_RELEASE_BUFFERS 0
+#endif
+
+/* Has transport_choose_host() called with the client's server name before anything else of its
+ * hello is looked at, so that a session of another host is never resumed. */
+void compat_choose_host(SSL_CTX *context);
+
+/* Has tickets encrypted and authenticated with what tickets_key() says. */
+void compat_tickets(SSL_CTX *context);
+
+/* DHE parameters: a group of RFC 7919 of so many bits, or those of a PEM file. Returns false on
+ * failure. */
+bool compat_dh_group(SSL_CTX *context, int bits);
+bool compat_dh_pem(SSL_CTX *context, const void *pem, size_t length, int *bits);
+
+/* Whether SSL can leave encryption to the kernel once the handshake is done. */
+bool compat_kernel_possible(void);
+void compat_kernel_ask(SSL *ssl);
+bool compat_kernel_sends(SSL *ssl);
+ssize_t compat_kernel_sendfile(SSL *ssl, int file, off_t offset, size_t length);
+
+/* The client's certificate, with a reference of its own; NULL when there is none. */
+X509 *compat_client_certificate(const SSL *ssl);
+
+/* out = HMAC-SHA-256(key, text), 32 bytes. */
+bool compat_hmac(const unsigned char key[32], const char *text, unsigned char out[32]);
+
+#endif

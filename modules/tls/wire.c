@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "wire.h"
+
+#include <errno.h>
+#include <lophttpd/loop.h>
+#include <lophttpd/transport.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#ifndef MSG_MORE
+#define MSG_MORE 0
+#endif
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0
+#endif
+
+/* Pieces up to this size are gathered: OpenSSL writes a handshake in such. */
+#define GATHER_PIECE 4096
+#define GATHER_MAX ((size_t)16 * 1024)
+#define KEPT_LEAST 1024
+
+static bool would_block(int error)
+{
+	return error == EAGAIN || error == EWOULDBLOCK;
+}
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+/* Appends to what is kept. */
+static int keep(struct wire *wire, const char *data, size_t length)
+{
+	const size_t kept = wire->unsent_end - wire->unsent_begin;
+
+	if (length == 0)
+		return 0;
+	if (wire->unsent_begin > 0) {
+		memmove(wire->unsent, wire->unsent + wire->unsent_begin, kept);
+		wire->unsent_begin = 0;
+		wire->unsent_end = kept;
+	}
+	if (kept + length > wire->unsent_size) {
+		size_t size = kept + length < KEPT_LEAST ? KEPT_LEAST : kept + length;
+		unsigned char *grown = realloc(wire->unsent, size);
+
+		if (grown == NULL)
+			return -ENOMEM;
+		wire->unsent = grown;
+		wire->unsent_size = size;
+	}
+	memcpy(wire->unsent + kept, data, length);
+	wire->unsent_end = kept + length;
+	return 0;
+}
+
+static void drop(struct wire *wire)
+{
+	free(wire->unsent);
+	wire->unsent = NULL;
+	wire->unsent_begin = wire->unsent_end = wire->unsent_size = 0;
+}
+
+/* Sends what is kept and data behind it. Returns how much of the data was sent or kept, or a
+ * negative errno. */
+static ssize_t transmit(struct wire *wire, const char *data, size_t length)
+{
+	const int flags = MSG_NOSIGNAL | (wire->more ? MSG_MORE : 0);
+	const size_t kept = wire->unsent_end - wire->unsent_begin;
+	struct iovec vector[2] = {
+		{ .iov_base = wire->unsent + wire->unsent_begin, .iov_len = kept },
+		{ .iov_base = (char *)(uintptr_t)data, .iov_len = length },
+	};
+	struct msghdr message = { .msg_iov = vector, .msg_iovlen = length > 0 ? 2 : 1 };
+	ssize_t sent;
+	int result;
+
+	do
+		sent = kept == 0 ? send(wire->descriptor, data, length, flags)
+		                 : sendmsg(wire->descriptor, &message, flags);
+	while (sent < 0 && errno == EINTR);
+	if (sent < 0 && !would_block(errno))
+		return -errno;
+	if (sent < 0)
+		sent = 0;
+	wire->blocked = (size_t)sent < kept + length;
+	if ((size_t)sent < kept) {
+		wire->unsent_begin += (size_t)sent;
+		sent = 0;
+	} else {
+		sent -= (ssize_t)kept;
+		drop(wire);
+	}
+	result = keep(wire, data + sent, length - (size_t)sent);
+	return result < 0 ? result : (ssize_t)length;
+}
+
+int wire_flush(struct wire *wire)
+{
+	ssize_t result;
+
+	if (wire->error < 0)
+		return wire->error;
+	if (wire_empty(wire)) {
+		wire->blocked = false;
+		return 0;
+	}
+	result = transmit(wire, NULL, 0);
+	if (result < 0) {
+		wire->error = (int)result;
+		return wire->error;
+	}
+	return wire->blocked ? LOP_WANT_WRITE : 0;
+}
+
+static int wire_write(BIO *bio, const char *data, int length)
+{
+	struct wire *wire = BIO_get_data(bio);
+	const size_t kept = wire->unsent_end - wire->unsent_begin;
+	ssize_t result;
+
+	BIO_clear_retry_flags(bio);
+	if (wire->error < 0 || length <= 0)
+		return -1;
+	if ((wire->more || wire->blocked) && length <= GATHER_PIECE &&
+	    kept + (size_t)length <= GATHER_MAX) {
+		result = keep(wire, data, (size_t)length) < 0 ? -ENOMEM : length;
+	} else if (wire->blocked) {
+		/* A peer that asks for answers and does not take them. */
+		BIO_set_retry_write(bio);
+		return -1;
+	} else {
+		result = transmit(wire, data, (size_t)length);
+	}
+	if (result < 0)
+		wire->error = (int)result;
+	return result < 0 ? -1 : length;
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+/* What comes first tells TLS from a client that was sent to the wrong port. */
+static bool take_start(struct wire *wire, const char *data, size_t length)
+{
+	wire->started = true;
+	if (data[0] < 'A' || data[0] > 'Z')
+		return true;
+	wire->plain = true;
+	wire->ahead = malloc(length);
+	if (wire->ahead == NULL) {
+		wire->error = -ENOMEM;
+		return false;
+	}
+	memcpy(wire->ahead, data, length);
+	wire->ahead_end = length;
+	return false;
+}
+
+static ssize_t receive(struct wire *wire, void *buffer, size_t size)
+{
+	ssize_t count;
+
+	do
+		count = recv(wire->descriptor, buffer, size, 0);
+	while (count < 0 && errno == EINTR);
+	return count < 0 ? -errno : count;
+}
+
+static int wire_read(BIO *bio, char *buffer, int size)
+{
+	struct wire *wire = BIO_get_data(bio);
+	const int64_t turn = lop_worker_now(wire->worker);
+	ssize_t count;
+
+	BIO_clear_retry_flags(bio);
+	if (wire->error < 0 || size <= 0)
+		return -1;
+	/* What comes after this turn's events is an event of the next. */
+	if (wire->empty == turn) {
+		wire->empty = 0;
+		BIO_set_retry_read(bio);
+		return -1;
+	}
+	count = receive(wire, buffer, (size_t)size);
+	if (count == -EAGAIN || count == -EWOULDBLOCK) {
+		BIO_set_retry_read(bio);
+		return -1;
+	}
+	if (count < 0) {
+		wire->error = (int)count;
+		return -1;
+	}
+	if (count == 0) {
+		wire->ended = true;
+		return 0;
+	}
+	if (count < size)
+		wire->empty = turn;
+	return wire->started || take_start(wire, buffer, (size_t)count) ? (int)count : -1;
+}
+
+ssize_t wire_read_plain(struct wire *wire, void *buffer, size_t size)
+{
+	size_t count = wire->ahead_end - wire->ahead_begin;
+	ssize_t result;
+
+	if (count > 0) {
+		if (count > size)
+			count = size;
+		memcpy(buffer, wire->ahead + wire->ahead_begin, count);
+		wire->ahead_begin += count;
+		return (ssize_t)count;
+	}
+	result = receive(wire, buffer, size);
+	return result == -EAGAIN || result == -EWOULDBLOCK ? LOP_WANT_READ : result;
+}
+
+/* ---- the rest of a BIO ---------------------------------------------------------------------- */
+
+static long wire_control(BIO *bio, int command, long number, void *pointer)
+{
+	const struct wire *wire = BIO_get_data(bio);
+
+	(void)number;
+	(void)pointer;
+	switch (command) {
+	case BIO_CTRL_FLUSH: /* the transport's functions do that at their end */
+		return 1;
+	case BIO_CTRL_EOF:
+		return wire->ended;
+	default:
+		return 0;
+	}
+}
+
+static int wire_create(BIO *bio)
+{
+	BIO_set_init(bio, 1);
+	return 1;
+}
+
+BIO_METHOD *wire_method_new(void)
+{
+	BIO_METHOD *method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "wire");
+
+	if (method == NULL || BIO_meth_set_write(method, wire_write) != 1 ||
+	    BIO_meth_set_read(method, wire_read) != 1 ||
+	    BIO_meth_set_ctrl(method, wire_control) != 1 ||
+	    BIO_meth_set_create(method, wire_create) != 1) {
+		BIO_meth_free(method);
+		return NULL;
+	}
+	return method;
+}
+
+void wire_free(struct wire *wire)
+{
+	drop(wire);
+	free(wire->ahead);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Below OpenSSL: what goes to and comes from the socket. It spends no system call on learning that a
+ * socket is empty when the last read has shown that, and none on a short record that can go along
+ * with the next. What the socket does not take is kept here, so that OpenSSL never has to wait in the
+ * middle of a record.
+ */
+#ifndef TLS_WIRE_H
+#define TLS_WIRE_H
+
+#include <openssl/bio.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct lop_worker;
+
+struct wire {
+	const struct lop_worker *worker;
+	int descriptor;
+	bool more;     /* what is written next may wait for what follows */
+	bool blocked;  /* the socket took less than it was given */
+	bool started;  /* the first bytes have come */
+	bool plain;    /* they were not TLS, but letters */
+	bool ended;    /* the peer writes no more */
+	int error;     /* negative errno of the socket, 0 none */
+	int64_t empty; /* turn of the loop in which the socket was read empty */
+	unsigned char *unsent; /* malloc'ed, NULL mostly */
+	size_t unsent_begin;
+	size_t unsent_end;
+	size_t unsent_size;
+	unsigned char *ahead; /* the first bytes of a plain connection, not yet given away */
+	size_t ahead_begin;
+	size_t ahead_end;
+};
+
+/* Shared by all connections of the process; NULL when memory is out. */
+BIO_METHOD *wire_method_new(void);
+
+/* Sends what is kept. Returns 0, LOP_WANT_WRITE or a negative errno. */
+int wire_flush(struct wire *wire);
+static inline bool wire_empty(const struct wire *wire)
+{
+	return wire->unsent_begin == wire->unsent_end;
+}
+void wire_free(struct wire *wire);
+
+/* A connection that is not TLS: as lop_transport's functions. */
+ssize_t wire_read_plain(struct wire *wire, void *buffer, size_t size);
+
+#endif
