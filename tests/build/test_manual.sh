@@ -125,7 +125,7 @@ ok "lhttpd.8 tells the defaults of --help" $?
 
 # --- mentions -------------------------------------------------------------------------------------
 
-# Those of other programs are known too: of bootstrap, configure, pkg-config, the benchmark. An option
+# Those of other programs are known too: of bootstrap, configure, curl, pkg-config, the benchmark. An option
 # of the example module is one of a module that is built here.
 {
 	cut -d ' ' -f 2 "$scratch/options"
@@ -133,7 +133,7 @@ ok "lhttpd.8 tells the defaults of --help" $?
 	grep -o -e '--[a-z][a-z0-9-]*' "$srcdir/configure.ac" | sed 's/^--//'
 	sed -n 's/.*add_argument("--\([a-z-]*\)".*/\1/p' "$srcdir/tests/bench/run"
 	sed -n 's/.*LOP_OPTION([^"]*"\([a-z-]*\)".*/\1/p' "$srcdir"/modules/*.c "$srcdir"/modules/*/*.c
-	printf '%s\n' cflags libs variable
+	printf '%s\n' cacert cflags libs variable
 } | sort -u >"$scratch/known"
 
 # mentioned FILE...: every --name in these files, once.
