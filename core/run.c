@@ -300,6 +300,7 @@ static void stop(struct lop_core *core)
 	lop_root_release(&core->root);
 	privileges_free(&core->privileges);
 	listeners_free(core);
+	watch_free(&core->watch);
 	upgrade_free(&core->upgrade);
 	options_free(&core->settings);
 }
