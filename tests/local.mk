@@ -71,6 +71,7 @@ unit_tests = \
 	tests/unit/test_options \
 	tests/unit/test_output \
 	tests/unit/test_pool \
+	tests/unit/test_pool_shared \
 	tests/unit/test_privileges \
 	tests/unit/test_proxy_header \
 	tests/unit/test_proxy_write \
@@ -93,6 +94,7 @@ FUZZ_TARGETS = \
 	tests/fuzz/fuzz_config \
 	tests/fuzz/fuzz_dns \
 	tests/fuzz/fuzz_forwarded \
+	tests/fuzz/fuzz_health \
 	tests/fuzz/fuzz_host \
 	tests/fuzz/fuzz_hosts \
 	tests/fuzz/fuzz_listing \
@@ -102,6 +104,7 @@ FUZZ_TARGETS = \
 	tests/fuzz/fuzz_proxy_header \
 	tests/fuzz/fuzz_range \
 	tests/fuzz/fuzz_request \
+	tests/fuzz/fuzz_sticky \
 	tests/fuzz/fuzz_target \
 	tests/fuzz/fuzz_translate
 
@@ -153,6 +156,10 @@ tests_fuzz_fuzz_dns_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_hosts_SOURCES = tests/fuzz/fuzz_hosts.c proxy/names_hosts.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_hosts_CFLAGS = $(AM_CFLAGS)
 tests_fuzz_fuzz_hosts_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_health_SOURCES = tests/fuzz/fuzz_health.c proxy/duration.c proxy/health_parse.c \
+	$(FUZZ_MAIN)
+tests_fuzz_fuzz_health_CPPFLAGS = $(PROXY_CPPFLAGS)
+tests_fuzz_fuzz_health_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_host_SOURCES = tests/fuzz/fuzz_host.c modules/vhost/host.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_host_CFLAGS = $(AM_CFLAGS)
 tests_fuzz_fuzz_host_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
@@ -171,6 +178,10 @@ tests_fuzz_fuzz_range_SOURCES = tests/fuzz/fuzz_range.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_range_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_request_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_sticky_SOURCES = tests/fuzz/fuzz_sticky.c proxy/sticky.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_sticky_CPPFLAGS = $(PROXY_CPPFLAGS)
+tests_fuzz_fuzz_sticky_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_sticky_LDADD = $(LDADD) $(CRYPTO_LIBS)
 tests_fuzz_fuzz_target_SOURCES = tests/fuzz/fuzz_target.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_target_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
@@ -235,6 +246,9 @@ tests_unit_test_health_CPPFLAGS = $(PROXY_CPPFLAGS)
 tests_unit_test_health_LDADD = $(CHECK_LIBS) $(CRYPTO_LIBS)
 tests_unit_test_pool_SOURCES = tests/unit/test_pool.c $(POOL_PARTS)
 tests_unit_test_pool_CPPFLAGS = $(PROXY_CPPFLAGS)
+tests_unit_test_pool_shared_SOURCES = tests/unit/test_pool_shared.c $(POOL_PARTS)
+tests_unit_test_pool_shared_CPPFLAGS = $(PROXY_CPPFLAGS)
+tests_unit_test_pool_shared_LDADD = $(CHECK_LIBS) $(CRYPTO_LIBS)
 tests_unit_test_pool_LDADD = $(CHECK_LIBS) $(CRYPTO_LIBS)
 tests_unit_test_answer_SOURCES = tests/unit/test_answer.c proxy/answer.c
 tests_unit_test_answer_CPPFLAGS = $(PROXY_CPPFLAGS)
