@@ -140,7 +140,7 @@ static int allow_housekeeping(struct lop_core *core, int rules, uint64_t known)
 
 static int restrict_self(struct lop_core *core, const struct abi *abi, bool alone)
 {
-	uint64_t needs = modules_needs(&core->modules), rights = FS_READ_FILE, known;
+	uint64_t needs = modules_needs(core), rights = FS_READ_FILE, known;
 	struct ruleset set = { .fs = abi->fs };
 	bool inherited = alone && !core->chrooted && modules_sandbox(&core->modules) == NULL;
 	int rules, result;

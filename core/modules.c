@@ -256,12 +256,17 @@ void modules_fini(struct lop_core *core)
 
 /* What they provide */
 
-uint64_t modules_needs(const struct modules *modules)
+uint64_t modules_needs_of(const struct lop_core *core, const struct loaded_module *loaded)
+{
+	return loaded->module->log != NULL && core->settings.quiet ? 0 : loaded->module->needs;
+}
+
+uint64_t modules_needs(const struct lop_core *core)
 {
 	uint64_t needs = MODULES_CORE_NEEDS;
 
-	for (size_t i = 0; i < modules->count; i++)
-		needs |= modules->items[i].module->needs;
+	for (size_t i = 0; i < core->modules.count; i++)
+		needs |= modules_needs_of(core, &core->modules.items[i]);
 	return needs;
 }
 

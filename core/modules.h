@@ -52,7 +52,9 @@ void modules_fini(struct lop_core *core);
 /* The ALPN identifier of the protocol that the core itself speaks. */
 #define MODULES_CORE_PROTOCOL "http/1.1"
 /* Union of what the core and the loaded modules need. */
-uint64_t modules_needs(const struct modules *modules);
+uint64_t modules_needs(const struct lop_core *core);
+/* What one module needs as the server was started: a log provider nothing when there is no log. */
+uint64_t modules_needs_of(const struct lop_core *core, const struct loaded_module *loaded);
 
 /* The loaded module that has the log provider, the sandbox, or the transport of that name; NULL if
  * none. There is at most one: loading a second is refused. */

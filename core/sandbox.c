@@ -18,7 +18,7 @@ int sandbox_enter(struct lop_core *core, bool alone)
 	const struct lop_sandbox_enter how = {
 		.size = sizeof(how),
 		.chrooted = core->chrooted,
-		.needs = modules_needs(&core->modules),
+		.needs = modules_needs(core),
 		.roots = &core->root->descriptor,
 		.root_count = 1,
 		.alone = alone,
@@ -44,7 +44,7 @@ int sandbox_show(struct lop_core *core)
 	const struct loaded_module *loaded = modules_sandbox(modules);
 	const struct lop_sandbox_enter how = {
 		.size = sizeof(how),
-		.needs = modules_needs(modules),
+		.needs = modules_needs(core),
 		.alone = core->settings.workers == 1,
 		.log_folder = -1,
 	};
@@ -60,7 +60,8 @@ int sandbox_show(struct lop_core *core)
 		parties[i] = (struct lop_sandbox_party){
 			.size = sizeof(parties[i]),
 			.name = i == 0 ? "the core" : modules->items[i - 1].module->name,
-			.needs = i == 0 ? MODULES_CORE_NEEDS : modules->items[i - 1].module->needs,
+			.needs = i == 0 ? MODULES_CORE_NEEDS
+			                : modules_needs_of(core, &modules->items[i - 1]),
 		};
 	result = loaded->module->sandbox->show(loaded->state, &how, parties,
 	                                       (int)modules->count + 1);

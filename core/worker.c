@@ -295,7 +295,7 @@ static int worker_init(struct lop_worker *worker, const struct worker_start *sta
 	pool_init(&worker->outputs, sizeof(struct output), 8);
 	pool_init(&worker->requests, sizeof(struct lop_request), 4);
 	pool_init(&worker->http1s, sizeof(struct http1), 16);
-	pipes_init(&worker->pipes, (modules_needs(&core->modules) &
+	pipes_init(&worker->pipes, (modules_needs(core) &
 	                            (LOP_NEEDS_CONNECT | LOP_NEEDS_WRITE_FILES)) != 0);
 	result = loop_init(&worker->loop);
 	if (result < 0)

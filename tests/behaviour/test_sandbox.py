@@ -218,8 +218,8 @@ class Recorded:
     def _read(self, path):
         with open(path, errors="replace") as file:
             lines = file.readlines()
-        # A thread is in it from its birth.
-        closed = bool(lines) and lines[0].startswith(("rseq(", "set_robust_list("))
+        # A thread is in it from its birth; a process begins with set_robust_list().
+        closed = bool(lines) and lines[0].startswith("rseq(")
         for line in lines:
             match = re.match(r"(\w+)\(", line)
             if closed and match:
