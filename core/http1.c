@@ -179,6 +179,17 @@ static enum http1_next step_rest(struct http1 *http1)
 	return HTTP1_GO;
 }
 
+/* The whole was promised: what there is goes, and the client must see that this is not the end. Where that
+ * would be the connection's, only a reset tells. */
+static enum http1_next cut_body(struct http1 *http1)
+{
+	if (!http1->framed && !http1->tunnel && response_length(http1->request) < 0)
+		conn_reset_on_close(http1->conn);
+	else
+		(void)conn_flush(http1->conn, SCHED_QUANTUM_MIN);
+	return HTTP1_CLOSE;
+}
+
 static enum http1_next step_send(struct http1 *http1)
 {
 	int result;
@@ -198,9 +209,8 @@ static enum http1_next step_send(struct http1 *http1)
 			http1->conn->deadline = 0;
 		return HTTP1_WAIT;
 	}
-	/* The whole was promised: the client must see that this is not the end. */
 	if (result < 0)
-		return HTTP1_CLOSE;
+		return cut_body(http1);
 	if (http1->body_done || !http1->duplex) {
 		http1_end_exchange(http1);
 		return HTTP1_GO;
