@@ -19,6 +19,7 @@ behaviour_tests = \
 	tests/behaviour/test_names.py \
 	tests/behaviour/test_options.py \
 	tests/behaviour/test_persistence.py \
+	tests/behaviour/test_proxy.py \
 	tests/behaviour/test_proxy_header.py \
 	tests/behaviour/test_ranges.py \
 	tests/behaviour/test_sandbox.py \
@@ -53,6 +54,7 @@ unit_tests = \
 	tests/unit/test_autoindex \
 	tests/unit/test_balance \
 	tests/unit/test_chunked \
+	tests/unit/test_chunks \
 	tests/unit/test_conditional \
 	tests/unit/test_config_file \
 	tests/unit/test_date \
@@ -84,6 +86,7 @@ unit_tests = \
 	tests/unit/test_target \
 	tests/unit/test_timer \
 	tests/unit/test_upload \
+	tests/unit/test_upstream \
 	tests/unit/test_upstream_url
 
 # Fuzz targets tests/fuzz/fuzz_NAME.c with their corpora in tests/fuzz/corpus/NAME. Each has its two
@@ -91,6 +94,7 @@ unit_tests = \
 FUZZ_TARGETS = \
 	tests/fuzz/fuzz_answer \
 	tests/fuzz/fuzz_chunked \
+	tests/fuzz/fuzz_chunks \
 	tests/fuzz/fuzz_config \
 	tests/fuzz/fuzz_dns \
 	tests/fuzz/fuzz_forwarded \
@@ -189,6 +193,9 @@ tests_fuzz_fuzz_target_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_answer_SOURCES = tests/fuzz/fuzz_answer.c proxy/answer.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_answer_CPPFLAGS = $(PROXY_CPPFLAGS)
 tests_fuzz_fuzz_answer_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_chunks_SOURCES = tests/fuzz/fuzz_chunks.c proxy/chunks.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_chunks_CPPFLAGS = $(PROXY_CPPFLAGS)
+tests_fuzz_fuzz_chunks_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_forwarded_SOURCES = tests/fuzz/fuzz_forwarded.c proxy/forwarded.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_forwarded_CPPFLAGS = $(PROXY_CPPFLAGS)
 tests_fuzz_fuzz_forwarded_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
@@ -252,6 +259,17 @@ tests_unit_test_pool_shared_LDADD = $(CHECK_LIBS) $(CRYPTO_LIBS)
 tests_unit_test_pool_LDADD = $(CHECK_LIBS) $(CRYPTO_LIBS)
 tests_unit_test_answer_SOURCES = tests/unit/test_answer.c proxy/answer.c
 tests_unit_test_answer_CPPFLAGS = $(PROXY_CPPFLAGS)
+tests_unit_test_chunks_SOURCES = tests/unit/test_chunks.c proxy/chunks.c
+tests_unit_test_chunks_CPPFLAGS = $(PROXY_CPPFLAGS)
+tests_unit_test_upstream_SOURCES = \
+	tests/unit/standin.c \
+	tests/unit/standin.h \
+	tests/unit/test_upstream.c \
+	proxy/secure_none.c \
+	proxy/upstream.c \
+	proxy/upstream_cache.c
+tests_unit_test_upstream_CPPFLAGS = $(PROXY_CPPFLAGS)
+tests_unit_test_upstream_LDADD = $(CHECK_LIBS)
 tests_unit_test_forwarded_SOURCES = tests/unit/test_forwarded.c proxy/forwarded.c
 tests_unit_test_forwarded_CPPFLAGS = $(PROXY_CPPFLAGS)
 tests_unit_test_route_SOURCES = tests/unit/test_route.c $(PROXY_ROUTES)
