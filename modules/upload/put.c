@@ -178,17 +178,21 @@ static int take_body(struct receive *receive)
 	size_t taken = 0;
 
 	while (taken < UPLOAD_BUFFER) {
-		ssize_t count =
-			lop_request_body_read(receive->request, upload->buffer, UPLOAD_BUFFER);
-		int result;
+		ssize_t count = receive_splice(receive, UPLOAD_BUFFER);
+		const bool copy = count == -EOPNOTSUPP;
+		int result = 0;
 
+		if (copy)
+			count = lop_request_body_read(receive->request, upload->buffer,
+			                              UPLOAD_BUFFER);
 		if (count == -EAGAIN)
 			return LOP_AGAIN;
 		if (count < 0)
 			return (int)count;
 		if (count == 0)
 			return complete(receive);
-		result = receive_data(receive, upload->buffer, (size_t)count);
+		if (copy)
+			result = receive_data(receive, upload->buffer, (size_t)count);
 		if (result < 0)
 			return result;
 		taken += (size_t)count;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "upload.h"
 
@@ -211,16 +212,21 @@ static void flush(struct receive *receive)
 	submit(receive, &receive->flush);
 }
 
-int receive_data(struct receive *receive, const char *data, size_t length)
+/* Whether so many bytes more may be stored. */
+static int reserve(struct receive *receive, size_t length)
 {
 	struct upload *upload = receive->upload;
 	int64_t size = receive->store.size + (int64_t)length;
-	int result = 0;
 
 	if (upload->max_size >= 0 && size > upload->max_size)
 		return -EFBIG;
-	if (upload->quota != NULL)
-		result = account_reserve(upload->quota, &receive->account, size);
+	return upload->quota != NULL ? account_reserve(upload->quota, &receive->account, size) : 0;
+}
+
+int receive_data(struct receive *receive, const char *data, size_t length)
+{
+	int result = reserve(receive, length);
+
 	if (result == 0)
 		result = store_write(&receive->store, data, length);
 	if (result == 0 && receive->digest != NULL)
@@ -228,6 +234,57 @@ int receive_data(struct receive *receive, const char *data, size_t length)
 	if (result == 0)
 		flush(receive);
 	return result;
+}
+
+void pipe_renew(struct upload *upload)
+{
+	for (int i = 0; i < 2; i++) {
+		if (upload->pipe[i] >= 0)
+			close(upload->pipe[i]);
+		upload->pipe[i] = -1;
+	}
+#ifdef F_SETPIPE_SZ
+	if (pipe2(upload->pipe, O_NONBLOCK | O_CLOEXEC) == 0)
+		(void)fcntl(upload->pipe[1], F_SETPIPE_SZ, (int)UPLOAD_BUFFER);
+#endif
+}
+
+/* What a file system that has no such way has left in the pipe goes by memory. */
+static int copy_rest(struct receive *receive, size_t length)
+{
+	struct upload *upload = receive->upload;
+	ssize_t count = read(upload->pipe[0], upload->buffer, length);
+
+	receive->copies = true;
+	if (count != (ssize_t)length)
+		return -EIO;
+	return store_write(&receive->store, upload->buffer, length);
+}
+
+ssize_t receive_splice(struct receive *receive, size_t size)
+{
+	struct upload *upload = receive->upload;
+	const int64_t before = receive->store.size;
+	ssize_t count;
+	int result;
+
+	if (receive->copies || receive->digest != NULL || upload->pipe[1] < 0)
+		return -EOPNOTSUPP;
+	count = lop_request_body_splice(receive->request, upload->pipe[1], size);
+	receive->copies = count == -EOPNOTSUPP;
+	if (count <= 0)
+		return count;
+	result = reserve(receive, (size_t)count);
+	if (result == 0)
+		result = store_splice(&receive->store, upload->pipe[0], (size_t)count);
+	if (result == -EOPNOTSUPP)
+		result = copy_rest(receive, (size_t)(before + count - receive->store.size));
+	if (result < 0) {
+		pipe_renew(upload);
+		return result;
+	}
+	flush(receive);
+	return count;
 }
 
 int receive_digest(struct receive *receive)

@@ -164,6 +164,32 @@ int store_write(struct store *store, const char *data, size_t length)
 	return 0;
 }
 
+#ifdef SPLICE_F_MOVE
+int store_splice(struct store *store, int pipe, size_t length)
+{
+	while (length > 0) {
+		ssize_t count = splice(pipe, NULL, store->descriptor, NULL, length,
+		                       SPLICE_F_MOVE);
+
+		if (count < 0 && errno == EINTR)
+			continue;
+		if (count <= 0)
+			return count == 0 || errno == EINVAL ? -EOPNOTSUPP : -errno;
+		length -= (size_t)count;
+		store->size += count;
+	}
+	return 0;
+}
+#else
+int store_splice(struct store *store, int pipe, size_t length)
+{
+	(void)store;
+	(void)pipe;
+	(void)length;
+	return -EOPNOTSUPP;
+}
+#endif
+
 void store_flush(int descriptor, int64_t offset, int64_t length)
 {
 #ifdef SYNC_FILE_RANGE_WRITE

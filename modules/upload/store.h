@@ -36,6 +36,9 @@ struct store {
 /* -ENOSPC when the disk has no room for `length` bytes (-1: not known). */
 int store_open(struct store *store, struct lop_file *folder, int64_t length);
 int store_write(struct store *store, const char *data, size_t length);
+/* Appends what a pipe holds, without copying it through this process: length bytes, of which those that
+ * an error has left stay in the pipe. -EOPNOTSUPP: the file system cannot do that. */
+int store_splice(struct store *store, int pipe, size_t length);
 /* Has the system begin to write out what lies in memory. */
 void store_flush(int descriptor, int64_t offset, int64_t length);
 /* Syncs and gives the name. -EEXIST, -ESTALE: not the expected one any more. */

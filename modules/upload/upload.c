@@ -297,6 +297,7 @@ static int enter_worker(struct upload *upload, struct lop_worker *worker)
 	upload->buffer = malloc(UPLOAD_BUFFER);
 	if (upload->buffer == NULL)
 		return -ENOMEM;
+	pipe_renew(upload);
 	look_at_folder(upload);
 	return thread_start(worker, &upload->thread);
 }
@@ -318,6 +319,7 @@ static int upload_init(struct lop_core *core, void **state)
 	if (upload == NULL)
 		return -ENOMEM;
 	upload->core = core;
+	upload->pipe[0] = upload->pipe[1] = -1;
 	upload->max_size = -1;
 	upload->quota_limit = -1;
 	*state = upload;
@@ -349,6 +351,10 @@ static void upload_fini(void *state)
 
 	thread_stop(&upload->thread);
 	quota_free(&upload->quota);
+	for (int i = 0; i < 2; i++) {
+		if (upload->pipe[i] >= 0)
+			close(upload->pipe[i]);
+	}
 	free(upload->buffer);
 	free(upload->folder);
 	free(upload);

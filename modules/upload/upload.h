@@ -39,6 +39,7 @@ struct upload {
 	struct lop_worker *worker;
 	struct thread *thread;
 	char *buffer;         /* UPLOAD_BUFFER bytes; holds nothing between calls */
+	int pipe[2];          /* the same; -1: there is none */
 	int64_t told;         /* when a failure was last put in words */
 	struct {
 		uint64_t device, inode;
@@ -72,6 +73,7 @@ struct receive {
 	/* the file that is being received */
 	struct store store;
 	struct digest *digest;       /* NULL: nobody wants one */
+	bool copies;                 /* bytes cannot go by the pipe */
 	unsigned char computed[DIGEST_SIZE];
 	/* PUT */
 	unsigned char expected[DIGEST_SIZE];
@@ -97,6 +99,11 @@ int receive_surveyed(const struct receive *receive);
 /* One file. `length` -1: not known. */
 int receive_open(struct receive *receive, int64_t length, bool digest);
 int receive_data(struct receive *receive, const char *data, size_t length);
+/* Moves at most size bytes of the body to the file inside the kernel: > 0, or what
+ * lop_request_body_read() and receive_data() may come to; -EOPNOTSUPP: they have to. */
+ssize_t receive_splice(struct receive *receive, size_t size);
+/* The pipe of a worker, emptied by being made anew. */
+void pipe_renew(struct upload *upload);
 /* Ends the digest, if there is one. */
 int receive_digest(struct receive *receive);
 /* store.name and the rest are set: syncs and gives the name. The hook is woken afterwards, with

@@ -136,6 +136,24 @@ def a_304_and_a_404_cost_no_file_system_call():
 
 
 @test
+def an_upload_goes_to_its_file_without_passing_through_the_process():
+    data = pattern(8 << 20)
+    root = tree(dict(CONTENT, upload=None))
+    if AM_ROOT:
+        os.chown(root + "/upload", run_uid(), -1)
+
+    def work(connection):
+        equal(connection.request("PUT", "/sent", body=data).status, 201, "status")
+    with Server(root, "-U", "upload") as server:
+        trace = traced(server, work)
+        with open(server.path("upload/sent"), "rb") as file:
+            check(file.read() == data, "what was stored differs")
+    moves, copies = trace.count({"splice"}), trace.count(RECEIVES | SENDS)
+    check(moves >= 2 * len(data) / (256 << 10), "splices: %d; %s" % (moves, trace.calls))
+    check(copies <= 30, "receives and sends: %d; %s" % (copies, trace.calls))
+
+
+@test
 def an_idle_loop_makes_no_call():
     """With connections that are idle, and after there was traffic."""
     for workers in (1, 2):

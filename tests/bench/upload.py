@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Uploads by PUT compared: lhttpd, nginx's dav module, lighttpd's webdav, one after the other.
+"""Uploads by PUT compared: lhttpd, nginx's dav module, lighttpd's webdav, taking turns.
 
     python3 tests/bench/upload.py --lhttpd ./lhttpd --modules ./modules/.libs [--size MIB]
         [--folder DIR] [--runs N]
@@ -76,43 +76,48 @@ def send(port, name, source, size):
             answer += piece
 
 
-def measure(name, options, source, size):
-    root = tempfile.mkdtemp(prefix="lophttpd-bench-", dir=options.folder)
-    os.chmod(root, 0o755)
-    for folder in ("files", "temporary"):
-        os.mkdir(os.path.join(root, folder))
-        shutil.chown(os.path.join(root, folder), options.user)
-    port = free_port()
-    environment = dict(os.environ, LOPHTTPD_MODULE_PATH=os.path.abspath(options.modules))
-    server = subprocess.Popen(command(name, options, root, port), env=environment,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    rows = []
-    try:
+class Peer:
+    """One of the servers, running in a folder of its own."""
+
+    def __init__(self, name, options):
+        self.name = name
+        self.root = tempfile.mkdtemp(prefix="lophttpd-bench-", dir=options.folder)
+        os.chmod(self.root, 0o755)
+        for folder in ("files", "temporary"):
+            os.mkdir(os.path.join(self.root, folder))
+            shutil.chown(os.path.join(self.root, folder), options.user)
+        self.port = free_port()
+        environment = dict(os.environ, LOPHTTPD_MODULE_PATH=os.path.abspath(options.modules))
+        self.process = subprocess.Popen(command(name, options, self.root, self.port),
+                                        env=environment, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+        self.rows = []
         for _ in range(200):
             try:
-                socket.create_connection(("127.0.0.1", port)).close()
+                socket.create_connection(("127.0.0.1", self.port)).close()
                 break
             except OSError:
                 time.sleep(0.02)
-        for run in range(options.runs):
-            before, start = cpu(server.pid), time.monotonic()
-            status = send(port, "file%d" % run, source, size)
-            answered = time.monotonic() - start
-            used = cpu(server.pid) - before
-            path = os.path.join(root, "files", "file%d" % run)
-            if os.path.getsize(path) != size:
-                raise SystemExit("%s stored %d bytes: %s" % (name, os.path.getsize(path), status))
-            own = sum(os.times()[:2])
-            with open(path, "rb") as file:
-                os.fsync(file.fileno())
-            synced = time.monotonic() - start
-            rows.append((answered, synced, used, used + sum(os.times()[:2]) - own))
-            os.unlink(path)
-    finally:
-        server.send_signal(signal.SIGTERM)
-        server.wait()
-        shutil.rmtree(root)
-    return rows
+
+    def measure(self, source, size):
+        before, start = cpu(self.process.pid), time.monotonic()
+        status = send(self.port, "file", source, size)
+        answered = time.monotonic() - start
+        used = cpu(self.process.pid) - before
+        path = os.path.join(self.root, "files", "file")
+        if os.path.getsize(path) != size:
+            raise SystemExit("%s stored %d bytes: %s" % (self.name, os.path.getsize(path), status))
+        own = sum(os.times()[:2])
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())
+        synced = time.monotonic() - start
+        self.rows.append((answered, synced, used, used + sum(os.times()[:2]) - own))
+        os.unlink(path)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+        shutil.rmtree(self.root)
 
 
 def main():
@@ -132,13 +137,24 @@ def main():
         source.flush()
         print("%-10s %10s %10s %10s %10s" % ("server", "answer s", "synced s", "CPU s",
                                              "synced CPU"))
-        for name in ("lhttpd", "nginx", "lighttpd"):
-            if name != "lhttpd" and not shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin"):
-                print("%-10s not installed" % name)
-                continue
-            rows = measure(name, options, source.fileno(), size)
-            print("%-10s %10.3f %10.3f %10.3f %10.3f"
-                  % ((name,) + tuple(statistics.median(column) for column in zip(*rows))))
+        peers = []
+        try:
+            for name in ("lhttpd", "nginx", "lighttpd"):
+                if name == "lhttpd" or shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin"):
+                    peers.append(Peer(name, options))
+                else:
+                    print("%-10s not installed" % name)
+            # One round more, of which nothing is kept: memory is touched for the first time.
+            for run in range(options.runs + 1):
+                for peer in peers[run % len(peers):] + peers[:run % len(peers)]:
+                    peer.measure(source.fileno(), size)
+        finally:
+            for peer in peers:
+                peer.stop()
+        for peer in peers:
+            print("%-10s %10.3f %10.3f %10.3f %10.3f" % (
+                (peer.name,) + tuple(statistics.median(column)
+                                     for column in zip(*peer.rows[1:]))))
 
 
 if __name__ == "__main__":
