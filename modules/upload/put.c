@@ -25,6 +25,13 @@ static struct lop_str wanted_name(const struct upload *upload, struct lop_str pa
 	return (struct lop_str){ path.data + skip, path.length - skip };
 }
 
+bool put_takes(const struct upload *upload, struct lop_str path)
+{
+	struct lop_str name = wanted_name(upload, path);
+
+	return name.length > 0 && path.data[0] == '/' && memchr(name.data, '/', name.length) == NULL;
+}
+
 /* Reads one field of digests. 0 or a status. */
 static int read_digest(struct receive *receive, const char *field)
 {

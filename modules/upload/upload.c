@@ -217,6 +217,30 @@ static int take(void *state, struct lop_request *request)
 	return LOP_DECLINED;
 }
 
+/* Where uploads are taken, the methods that the core names are not all. */
+static int allow(void *state, struct lop_request *request)
+{
+	const struct upload *upload = state;
+	struct lop_str path, named;
+	char methods[128];
+	int length;
+	bool at_page;
+
+	if (lop_response_status(request) != 405 &&
+	    lop_request_method(request) != LOP_METHOD_OPTIONS)
+		return LOP_DECLINED;
+	path = lop_request_path(request);
+	named = lop_response_field(request, "Allow");
+	at_page = upload->form && is_folder(path) && upload_below(upload, path) == 1;
+	if (upload->folder == NULL || named.data == NULL || named.length > sizeof(methods) - 8 ||
+	    !(at_page || put_takes(upload, path)))
+		return LOP_DECLINED;
+	length = snprintf(methods, sizeof(methods), "%.*s, %s", (int)named.length, named.data,
+	                  at_page ? "POST" : "PUT");
+	return lop_response_set_field(request, "Allow",
+	                              (struct lop_str){ methods, (size_t)length });
+}
+
 static int done(void *state, struct lop_request *request)
 {
 	struct receive *receive = lop_request_state(request, state);
@@ -229,6 +253,7 @@ static int done(void *state, struct lop_request *request)
 static const struct lop_hook hooks[] = {
 	LOP_HOOK(LOP_PHASE_ACCESS, LOP_PRIORITY_FIRST, "guard uploads", guard),
 	LOP_HOOK(LOP_PHASE_CONTENT, LOP_PRIORITY_BEFORE_STATIC, "upload", take),
+	LOP_HOOK(LOP_PHASE_RESPONSE, LOP_PRIORITY_FIRST, "allow uploads", allow),
 	LOP_HOOK(LOP_PHASE_DONE, LOP_PRIORITY_FIRST, "end upload", done),
 	LOP_HOOK_END,
 };

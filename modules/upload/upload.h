@@ -121,6 +121,8 @@ int upload_open_folder(const struct upload *upload, struct lop_root *root, struc
 int upload_below(const struct upload *upload, struct lop_str path);
 
 /* put.c, form.c: hooks of the content phase. */
+/* Whether a PUT of this path would be looked at. */
+bool put_takes(const struct upload *upload, struct lop_str path);
 int put_begin(struct upload *upload, struct lop_request *request);
 int put_run(struct receive *receive);
 int form_page(struct upload *upload, struct lop_request *request);

@@ -131,6 +131,20 @@ def a_put_without_a_length_is_411():
 
 
 @test
+def the_methods_that_are_allowed_name_put():
+    with server("--upload-form") as own:
+        for target, more in (("/new", ", PUT"), ("/upload/new", ", PUT"), ("/a.txt", ", PUT"),
+                             ("/", ""), ("/upload/x/y", ""), ("/x/y", ""), ("/upload/", ", POST")):
+            equal(own.request("OPTIONS", target).get("Allow"), "GET, HEAD, OPTIONS" + more,
+                  "Allow for OPTIONS of " + target)
+            response = own.request("DELETE", target)
+            equal((response.status, response.get("Allow")), (405, "GET, HEAD, OPTIONS" + more),
+                  "status and Allow for DELETE of " + target)
+    equal(site.request("OPTIONS", "/upload/").get("Allow"), "GET, HEAD, OPTIONS",
+          "Allow without a form")
+
+
+@test
 def an_existing_file_is_not_replaced():
     put(site, "/once", b"first")
     equal(put(site, "/once", b"second").status, 409, "status")
