@@ -372,7 +372,7 @@ int form_begin(struct upload *upload, struct lop_request *request)
 		return 415;
 	/* Each file has its own limit. */
 	lop_request_body_limit(request, -1);
-	if (receive_survey(receive) > 0)
+	if (receive_survey(receive, true) > 0)
 		return LOP_AGAIN;
 	return form_run(receive);
 }

@@ -145,7 +145,7 @@ int put_begin(struct upload *upload, struct lop_request *request)
 	result = check_request(receive);
 	if (result != 0)
 		return result;
-	if (receive_survey(receive) > 0)
+	if (receive_survey(receive, lop_request_body_length(request) < 0) > 0)
 		return LOP_AGAIN;
 	return put_run(receive);
 }
@@ -263,6 +263,8 @@ int put_run(struct receive *receive)
 		result = receive_surveyed(receive);
 		if (result == 0)
 			result = open_file(receive);
+		if (result == -EDQUOT && receive->remembered && receive_survey(receive, true) > 0)
+			return LOP_AGAIN;
 	}
 	if (result == 0)
 		result = take_body(receive);

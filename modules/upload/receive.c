@@ -17,6 +17,9 @@
  * has little left to wait for. */
 #define FLUSH_BYTES ((int64_t)16 * 1024 * 1024)
 
+/* How old the sum of a folder's files may be. */
+#define COUNTED_NS (INT64_C(10) * 1000000000)
+
 int upload_below(const struct upload *upload, struct lop_str path)
 {
 	const size_t length = upload->folder_length;
@@ -132,26 +135,43 @@ static void survey_done(struct job *job)
 	came_back(CONTAINER(job, struct receive, survey));
 }
 
-static bool is_swept(struct upload *upload, const struct lop_stat *folder)
+/* The entry of a folder, made when there is none; *known says which. */
+static struct upload_folder *folder_entry(struct upload *upload, const struct lop_stat *folder,
+                                          bool *known)
 {
+	struct upload_folder *entry;
+
 	for (unsigned i = 0; i < UPLOAD_FOLDERS; i++) {
-		if (upload->swept[i].device == folder->device &&
-		    upload->swept[i].inode == folder->inode)
-			return true;
+		entry = &upload->folders[i];
+		if (entry->device == folder->device && entry->inode == folder->inode) {
+			*known = true;
+			return entry;
+		}
 	}
-	upload->swept[upload->swept_next].device = folder->device;
-	upload->swept[upload->swept_next].inode = folder->inode;
-	upload->swept_next = (upload->swept_next + 1) % UPLOAD_FOLDERS;
-	return false;
+	entry = &upload->folders[upload->next_folder];
+	upload->next_folder = (upload->next_folder + 1) % UPLOAD_FOLDERS;
+	*entry = (struct upload_folder){ .device = folder->device, .inode = folder->inode };
+	*known = false;
+	return entry;
 }
 
-int receive_survey(struct receive *receive)
+int receive_survey(struct receive *receive, bool now)
 {
 	struct upload *upload = receive->upload;
+	bool known;
+	struct upload_folder *folder =
+		folder_entry(upload, lop_file_stat(receive->folder), &known);
 
 	receive->step = RECEIVE_SURVEY;
-	if (is_swept(upload, lop_file_stat(receive->folder)) && upload->quota == NULL)
+	if (known && upload->quota == NULL)
 		return 0;
+	/* What was stored since then is known; what others have changed may be some seconds old. */
+	receive->remembered = known && !now && folder->counted != 0 &&
+	                      lop_worker_now(upload->worker) - folder->counted < COUNTED_NS;
+	if (receive->remembered) {
+		receive->account = folder->account;
+		return 0;
+	}
 	if (upload->quota != NULL)
 		account_begin(upload->quota, &receive->account);
 	receive->survey = (struct job){ .run = survey_run, .done = survey_done };
@@ -160,9 +180,20 @@ int receive_survey(struct receive *receive)
 }
 
 /* A folder need not be readable to be written to; but who cannot be added up has no quota. */
-int receive_surveyed(const struct receive *receive)
+int receive_surveyed(struct receive *receive)
 {
-	return receive->upload->quota != NULL ? receive->result : 0;
+	struct upload *upload = receive->upload;
+	struct upload_folder *folder;
+	bool known;
+
+	if (upload->quota == NULL)
+		return 0;
+	if (receive->result < 0 || receive->remembered)
+		return receive->result;
+	folder = folder_entry(upload, lop_file_stat(receive->folder), &known);
+	folder->counted = lop_worker_now(upload->worker);
+	folder->account = receive->account;
+	return 0;
 }
 
 /* One file */

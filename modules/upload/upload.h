@@ -21,7 +21,14 @@
 
 #define UPLOAD_BUFFER ((size_t)256 * 1024)
 #define FOLDER_MAX 1024
-#define UPLOAD_FOLDERS 16 /* whose leftovers were looked for, remembered */
+#define UPLOAD_FOLDERS 16 /* that are remembered */
+
+/* One that was looked through: no leftovers of a killed process are there any more. */
+struct upload_folder {
+	uint64_t device, inode;
+	int64_t counted;       /* when its files were added up, on the worker's clock; 0: never */
+	struct account account; /* what was found then */
+};
 
 struct upload {
 	struct lop_core *core;
@@ -41,10 +48,8 @@ struct upload {
 	char *buffer;         /* UPLOAD_BUFFER bytes; holds nothing between calls */
 	int pipe[2];          /* the same; -1: there is none */
 	int64_t told;         /* when a failure was last put in words */
-	struct {
-		uint64_t device, inode;
-	} swept[UPLOAD_FOLDERS];
-	unsigned swept_next;
+	struct upload_folder folders[UPLOAD_FOLDERS];
+	unsigned next_folder;
 };
 
 /* What is done next when the hook runs. */
@@ -70,6 +75,7 @@ struct receive {
 	int result;                  /* of the job that was waited for */
 	struct lop_file *folder;
 	struct account account;
+	bool remembered; /* the account is not from now: before a refusal it is made anew */
 	/* the file that is being received */
 	struct store store;
 	struct digest *digest;       /* NULL: nobody wants one */
@@ -92,10 +98,11 @@ struct receive {
 int receive_new(struct upload *upload, struct lop_request *request, struct receive **receive);
 /* The request has ended. */
 void receive_end(struct receive *receive);
-/* Starts the survey when one is due. Returns 1 when it has to be waited for. */
-int receive_survey(struct receive *receive);
+/* Starts the survey when one is due, or in any case when the files of the folder must be added up
+ * now, and not some seconds ago. Returns 1 when it has to be waited for. */
+int receive_survey(struct receive *receive, bool now);
 /* What it has found out. 0, or a negative errno: nothing may be stored. */
-int receive_surveyed(const struct receive *receive);
+int receive_surveyed(struct receive *receive);
 /* One file. `length` -1: not known. */
 int receive_open(struct receive *receive, int64_t length, bool digest);
 int receive_data(struct receive *receive, const char *data, size_t length);

@@ -154,6 +154,21 @@ def an_upload_goes_to_its_file_without_passing_through_the_process():
 
 
 @test
+def a_quota_costs_no_look_through_the_folder_at_each_upload():
+    root = tree(dict(CONTENT, **{"upload/f%d" % i: b"x" for i in range(500)}))
+    if AM_ROOT:
+        os.chown(root + "/upload", run_uid(), -1)
+
+    def work(connection):
+        for i in range(20):
+            equal(connection.request("PUT", "/new%d" % i, body=b"some").status, 201, "status")
+    with Server(root, "-U", "upload", "--upload-quota", "1m") as server:
+        trace = traced(server, work)
+    check(trace.count({"newfstatat", "statx", "fstatat64"}) < 2 * 500 + 20 * 20,
+          "calls: %s" % trace.calls)
+
+
+@test
 def an_idle_loop_makes_no_call():
     """With connections that are idle, and after there was traffic."""
     for workers in (1, 2):
