@@ -15,6 +15,9 @@
 
 #define PIECE ((size_t)64 * 1024)
 #define REPORT_MAX ((size_t)64 * 1024)
+/* Bytes of a form that belong to no file, and of the lines around each file. */
+#define OTHER_MAX ((size_t)64 * 1024)
+#define AROUND_MAX ((size_t)4 * 1024)
 #define LINE_MAX_BYTES (9 * NAME_SIZE + 200)
 
 struct form {
@@ -22,7 +25,9 @@ struct form {
 	char *piece;     /* PIECE bytes, of which those from at to length are not parsed yet */
 	size_t at;
 	size_t length;
-	bool storing;    /* the part is a file that is stored */
+	bool file;       /* the part is a file, */
+	bool storing;    /* and one that is stored */
+	size_t other;    /* bytes so far that are of no file */
 	bool last;       /* the form is complete */
 	unsigned files;  /* parts that were files */
 	int status;      /* of the first one that failed; 0: none */
@@ -176,7 +181,8 @@ static int begin_part(struct receive *receive, const struct multipart_event *eve
 	int result;
 
 	/* Another field of the form, or no file was chosen. */
-	if (!event->has_file || event->file.length == 0)
+	form->file = event->has_file && event->file.length > 0;
+	if (!form->file)
 		return 0;
 	form->files++;
 	form->shown_length = name.length < NAME_SIZE ? name.length : NAME_SIZE - 1;
@@ -235,6 +241,10 @@ static int parse(struct receive *receive)
 		if (used < 0)
 			return (int)used;
 		form->at += (size_t)used;
+		if (event.kind != MULTIPART_DATA || !form->file)
+			form->other += (size_t)used;
+		if (form->other > OTHER_MAX + form->files * AROUND_MAX)
+			return -EFBIG;
 		result = take_event(receive, &event);
 		if (result != 0)
 			return result;

@@ -689,6 +689,24 @@ def broken_forms_leave_nothing():
 
 
 @test
+def what_is_no_file_in_a_form_is_bounded():
+    def field(size):
+        return b'--xyz\r\nContent-Disposition: form-data; name="note"\r\n\r\n%s\r\n' % (b"x" * size)
+    before = names(with_form)
+    sent = form((b"beside", b"y" * 300000))
+    equal(post(with_form, field(1000) * 10 + sent).status, 201, "status with short fields")
+    equal(post(with_form, field(100000) + form((b"never", b"y"))).status, 413, "of a long field")
+    equal(post(with_form, field(0) * 2000 + form((b"never", b"y"))).status, 413, "of many fields")
+    equal(post(with_form, b"x" * 100000 + b"\r\n" + form((b"never", b"y"))).status, 413,
+          "of what comes before the first part")
+    equal(post(with_form, form((b"first", b"y")) + b"x" * 100000).status, 413,
+          "of what comes behind the last part")
+    many = form(*((b"many%d" % i, b"z") for i in range(300)))
+    equal(post(with_form, many).status, 201, "status of many files")
+    check(b"never" not in set(names(with_form)) - set(before), "a file behind it was stored")
+
+
+@test
 def forms_of_other_sites_are_refused():
     for field in ("Sec-Fetch-Site: cross-site", "Origin: http://evil.invalid", "Origin: null"):
         equal(post(with_form, form((b"evil", b"x")), field).status, 403, "status with " + field)
