@@ -83,6 +83,8 @@ unit_tests = \
 	tests/unit/test_route_translate \
 	tests/unit/test_sched \
 	tests/unit/test_share \
+	tests/unit/test_store \
+	tests/unit/test_store_named \
 	tests/unit/test_target \
 	tests/unit/test_timer \
 	tests/unit/test_upload \
@@ -215,6 +217,11 @@ AUTOINDEX_PURE = \
 tests_unit_test_autoindex_SOURCES = tests/unit/test_autoindex.c $(AUTOINDEX_PURE)
 tests_unit_test_autoindex_CFLAGS = $(AM_CFLAGS)
 # A module's own parts.
+tests_unit_test_store_SOURCES = \
+	tests/unit/test_store.c modules/upload/names.c modules/upload/store.c
+# The same on a system without unnamed files.
+tests_unit_test_store_named_SOURCES = tests/unit/no_tmpfile.h $(tests_unit_test_store_SOURCES)
+tests_unit_test_store_named_CPPFLAGS = $(AM_CPPFLAGS) -include $(srcdir)/tests/unit/no_tmpfile.h
 tests_unit_test_upload_SOURCES = \
 	tests/unit/test_upload.c \
 	modules/upload/digest.c \
