@@ -499,5 +499,78 @@ def what_is_no_list_of_resolvers_is_refused():
         check("'%s' is no list of name servers" % wrong in errors, "message: " + errors)
 
 
+# Through the proxy itself
+
+
+class Front(Server):
+    """A proxy to a name; its users and its workers do what they want."""
+
+    def __init__(self, dns, url, **arguments):
+        if not os.path.exists(os.path.join(os.environ.get("LOPHTTPD_MODULE_PATH") or "",
+                                           "proxy.so")):
+            skip("the module proxy is not built")
+        if not have_cares():
+            skip("built without c-ares")
+        super().__init__({}, "-M", "proxy", "--map", "/=" + url, "--resolver", dns.address,
+                         **arguments)
+
+    def who(self):
+        response = self.get("/who")
+        return response.body.decode() if response.status == 200 else response.status
+
+    def wait_who(self, *names):
+        """Until so many requests in a row were answered by just these."""
+        wait_for(lambda: {self.who() for _ in range(8)} == set(names), 10, str(names))
+
+
+@test
+def requests_follow_a_name():
+    with Server({"who": b"one"}) as one, \
+         Server({"who": b"two"}, "-l", "127.0.0.2:%d" % one.port_number, port=None), \
+         NameServer() as dns:
+        dns.a("web.test", "127.0.0.1", ttl=0)
+        for user in (False, True):
+            with Front(dns, "http://web.test:%d/" % one.port_number, workers=2,
+                       as_user=user) as front:
+                front.wait_who("one")
+                dns.a("web.test", "127.0.0.1", "127.0.0.2", ttl=0)
+                front.wait_who("one", "two")
+                dns.a("web.test", "127.0.0.2", ttl=0)
+                front.wait_who("two")
+                dns.fail("web.test")
+                before = dns.asked("web.test", "A")
+                wait_for(lambda before=before: dns.asked("web.test", "A") > before + 3, 10,
+                         "questions")
+                equal(front.who(), "two", "who answers when the resolver fails")
+                dns.a("web.test", "127.0.0.1", ttl=0)
+                front.wait_who("one")
+
+
+@test
+def requests_follow_srv_records():
+    with Server({"who": b"one"}) as one, Server({"who": b"two"}) as two, NameServer() as dns:
+        name = "_http._tcp.web.test"
+        dns.a("host.test", "127.0.0.1")
+        dns.srv(name, (0, 1, one.port_number, "host.test"), (1, 1, two.port_number, "host.test"))
+        with Front(dns, "srv+http://" + name + "/") as front:
+            front.wait_who("one")
+            dns.srv(name, (0, 3, one.port_number, "host.test"),
+                    (0, 1, two.port_number, "host.test"), ttl=HOUR)
+            front.wait_who("one", "two")
+            answers = [front.who() for _ in range(40)]
+            equal((answers.count("one"), answers.count("two")), (30, 10), "shares by weight")
+
+
+@test
+def a_name_without_an_answer_is_no_server_until_there_is_one():
+    with Server({"who": b"one"}) as one, NameServer() as dns:
+        dns.fail("web.test")
+        with Front(dns, "http://web.test:%d/" % one.port_number) as front:
+            wait_for(lambda: "cannot resolve web.test" in front.errors(), 10, "the message")
+            equal(front.who(), 503, "status")
+            dns.a("web.test", "127.0.0.1")
+            front.wait_who("one")
+
+
 if __name__ == "__main__":
     main()

@@ -9,6 +9,7 @@ import ssl
 import struct
 import subprocess
 import sys
+import tempfile
 
 from harness import *
 
@@ -334,6 +335,148 @@ def a_tls_handshake_follows_the_header():
                     except ssl.SSLWantReadError:
                         incoming.write(plain.recv(4096))
             equal(set(server.logged(3)), {"192.0.2.7 4711 198.51.100.9 8443 200"}, "log")
+
+
+# With others at the other end
+
+
+def need_proxy():
+    if not os.path.exists(os.path.join(os.environ.get("LOPHTTPD_MODULE_PATH") or "", "proxy.so")):
+        skip("the module proxy is not built")
+
+
+def asked_from(source, address, request=REQUEST):
+    """What the server at the address answers to a client with this address of its own."""
+    with socket.socket() as client:
+        client.settimeout(seconds(10))
+        client.bind((source, 0))
+        client.connect(address)
+        client.sendall(request)
+        data = b""
+        while True:
+            more = client.recv(65536)
+            if not more:
+                return data
+            data += more
+
+
+class Program:
+    """A program of the system in the foreground, ended with the block."""
+
+    def __init__(self, *command, **arguments):
+        self._command, self._arguments = command, arguments
+
+    def __enter__(self):
+        self._errors = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL,
+                                         stdout=self._errors, stderr=self._errors,
+                                         start_new_session=True, **self._arguments)
+        return self
+
+    def said(self):
+        self._errors.seek(0)
+        return self._errors.read().decode("utf-8", "replace")
+
+    def __exit__(self, *_):
+        self._process.terminate()
+        try:
+            self._process.wait(seconds(5))
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._errors.close()
+
+
+@test
+def haproxy_in_front():
+    haproxy = need_tool("haproxy")
+    for version in ("send-proxy", "send-proxy-v2", "send-proxy-v2 proxy-v2-options crc32c"):
+        with Proxied() as server, socket.create_server(("127.0.0.1", 0)) as front:
+            config = tree({"haproxy.cfg": ("""
+defaults
+    mode http
+    timeout connect 10s
+    timeout client 10s
+    timeout server 10s
+frontend front
+    bind fd@%d
+    default_backend back
+backend back
+    server one 127.0.0.1:%d %s
+""" % (front.fileno(), server.port_number, version)).encode()})
+            with Program(haproxy, "-db", "-f", config + "/haproxy.cfg",
+                         pass_fds=(front.fileno(),)) as program:
+                answer = asked_from("127.0.0.5", front.getsockname())
+                check(b"alpha\n" in answer, "answer: %r; haproxy: %s" % (answer, program.said()))
+            [line] = server.logged()
+            address, _, local, port, status = line.split()
+            equal((address, local, int(port), status),
+                  ("127.0.0.5", *front.getsockname(), "200"), "log with " + version)
+
+
+@test
+def curl_in_front():
+    curl = need_tool("curl")
+    with Proxied() as server:
+        done = subprocess.run([curl, "-sS", "--haproxy-protocol", server.url + "/a.txt"],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=seconds(20))
+        if b"--haproxy-protocol" in done.stdout:
+            skip("this curl knows nothing of it")
+        equal(done.stdout, b"alpha\n", "body")
+        check(server.logged()[0].startswith("127.0.0.1 "), server.logged()[0])
+
+
+@test
+def what_is_sent_to_upstreams_is_understood_by_ourselves():
+    need_proxy()
+    for version in ("v1", "v2"):
+        with Proxied() as server:
+            with Server({}, "-M", "proxy", "--map", "/=http://127.0.0.1:%d/" % server.port_number,
+                        "--send-proxy", version) as front:
+                for source in ("127.0.0.6", "127.0.0.7", "127.0.0.6"):
+                    equal(body_of(asked_from(source, front.address)), b"alpha\n", "body")
+                told = [line.split() for line in server.logged(3)]
+                equal([words[0] for words in told], ["127.0.0.6", "127.0.0.7", "127.0.0.6"],
+                      "clients with " + version)
+                equal({(words[2], int(words[3])) for words in told}, {front.address},
+                      "addresses that they connected to")
+
+
+@test
+def what_is_sent_to_upstreams_is_understood_by_nginx():
+    need_proxy()
+    nginx = need_tool("nginx")
+    folder = scratch()
+    os.chmod(folder, 0o777)
+    with open(folder + "/nginx.conf", "w", encoding="ascii") as file:
+        file.write("""
+daemon off;
+pid %(folder)s/pid;
+error_log stderr;
+%(user)s
+events {}
+http {
+    access_log off;
+    client_body_temp_path %(folder)s/1; proxy_temp_path %(folder)s/2;
+    fastcgi_temp_path %(folder)s/3; uwsgi_temp_path %(folder)s/4; scgi_temp_path %(folder)s/5;
+    server {
+        listen unix:%(folder)s/socket proxy_protocol;
+        location / {
+            return 200 "$proxy_protocol_addr $proxy_protocol_server_addr\\n";
+        }
+    }
+}
+""" % {"folder": folder, "user": "user %s;" % RUN_USER if AM_ROOT else ""})
+    with Program(nginx, "-p", folder, "-e", "stderr", "-c", folder + "/nginx.conf") as program:
+        wait_for(lambda: os.path.exists(folder + "/socket"), 10, "nginx: " + program.said())
+        for version in ("v1", "v2"):
+            # In a chroot the socket would be out of reach.
+            with Server({}, "-M", "proxy", "--map", "/=unix:" + folder + "/socket",
+                        "--send-proxy", version, as_user=True) as front:
+                answer = asked_from("127.0.0.8", front.address)
+                equal(split_responses(answer)[0].body, b"127.0.0.8 127.0.0.1\n",
+                      "body with " + version)
 
 
 if __name__ == "__main__":
