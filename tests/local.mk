@@ -30,7 +30,10 @@ behaviour_tests = \
 	tests/behaviour/test_syscalls.py \
 	tests/behaviour/test_target.py \
 	tests/behaviour/test_tls.py \
+	tests/behaviour/test_tls_clients.py \
 	tests/behaviour/test_tls_http.py \
+	tests/behaviour/test_tls_reload.py \
+	tests/behaviour/test_tls_resume.py \
 	tests/behaviour/test_tls_start.py \
 	tests/behaviour/test_upgrade.py \
 	tests/behaviour/test_upload.py \

@@ -14,6 +14,7 @@ import resource
 import shutil
 import signal
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
@@ -95,10 +96,23 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def fetch(port, path, header=""):
+def connect(port, encrypted):
+    conn = socket.create_connection(("127.0.0.1", port), timeout=READY_SECONDS)
+    if not encrypted:
+        return conn
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        return context.wrap_socket(conn)
+    except OSError:
+        conn.close()
+        raise
+
+
+def fetch(port, path, header="", encrypted=False):
     """One request on its own connection: the status, the head, and the size of the body."""
     extra = header + "\r\n" if header else ""
-    with socket.create_connection(("127.0.0.1", port), timeout=READY_SECONDS) as conn:
+    with connect(port, encrypted) as conn:
         conn.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{extra}\r\n".encode())
         data = b""
         while b"\r\n\r\n" not in data:
@@ -205,7 +219,8 @@ class Bench:
         limit = int(resource.getrlimit(resource.RLIMIT_NOFILE)[0] * 0.95)
         wanted = max(FEWEST_CONNECTIONS, workload.connections + SPARE_CONNECTIONS)
         return Setup(root=self.root, folder=folder, port=free_port(), log=workload.log,
-                     provider=workload.provider, latency=workload.kind == "fair",
+                     provider=workload.provider, tls=self.certificate(workload.tls),
+                     latency=workload.kind == "fair",
                      connections=min(limit, wanted), floor=arguments)
 
     @contextlib.contextmanager
@@ -229,7 +244,7 @@ class Bench:
                                stdout=errors, stderr=errors, cwd="/")
         noise = None
         try:
-            self.await_ready(child, setup.port, folder)
+            self.await_ready(child, setup.port, folder, bool(workload.tls))
             if workload.busy_disk:
                 noise = self.spawn(writer(folder), self.client_cpu)
                 time.sleep(1.0)
@@ -243,13 +258,26 @@ class Bench:
                                   for path in folder.glob("access.log*"))
             shutil.rmtree(folder, ignore_errors=True)
 
-    def await_ready(self, child, port, folder):
+    def certificate(self, kind):
+        """The path, without its ending, of a certificate and key of that kind, made once."""
+        if not kind:
+            return ""
+        base = self.work / kind
+        key = (["-newkey", "rsa:2048"] if kind == "rsa" else
+               ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"])
+        if not base.with_suffix(".pem").exists():
+            subprocess.run(["openssl", "req", "-x509", *key, "-nodes", "-days", "2", "-subj",
+                            "/CN=bench.test", "-keyout", f"{base}.key", "-out", f"{base}.pem"],
+                           check=True, stderr=subprocess.DEVNULL)
+        return str(base)
+
+    def await_ready(self, child, port, folder, encrypted=False):
         until = time.monotonic() + READY_SECONDS
         while time.monotonic() < until:
             if child.poll() is not None:
                 break
             with contextlib.suppress(OSError, Failure):
-                fetch(port, "/1k.html", "Connection: close")
+                fetch(port, "/1k.html", "Connection: close", encrypted)
                 return
             time.sleep(0.005)
         said = (folder / "stderr").read_text(errors="replace").strip().splitlines()[-1:]
@@ -259,7 +287,7 @@ class Bench:
 
     def check(self, port, workload, header):
         """A wrong answer is fast as well: no measurement without a look at one."""
-        status, head, size = fetch(port, workload.path, header)
+        status, head, size = fetch(port, workload.path, header, bool(workload.tls))
         if status != workload.status:
             raise Failure(f"answers {status}, not {workload.status}")
         if workload.name == "ranges" and "floor" not in head and "multipart" not in head.lower():
@@ -279,6 +307,10 @@ class Bench:
         if workload.script[0] == "zipf":
             self.ask_every_file(port)
         path = workload.path if workload.status == 200 else "/1k.html"
+        if workload.tls:
+            for _ in range(16):
+                fetch(port, path, encrypted=True)
+            return
         self.result(self.client("load", "-p", str(port), "-d", str(WARM_SECONDS), "-c", "16",
                                 path), WARM_SECONDS + READY_SECONDS)
 
@@ -300,7 +332,7 @@ class Bench:
                     return
 
     def start_load(self, port, workload, header):
-        url = f"http://127.0.0.1:{port}{workload.path}"
+        url = f"{'https' if workload.tls else 'http'}://127.0.0.1:{port}{workload.path}"
         if workload.kind == "load":
             return self.client("load", "-p", str(port), "-d", str(self.seconds), "-c",
                                str(workload.connections), workload.path)
@@ -354,6 +386,45 @@ class Bench:
         else:
             result["cpu"] = result["cpu_ns"] / 1e3 / result["answers"]
         return result
+
+    def measure_handshake(self, name, workload):
+        """Handshakes one after another by openssl s_time, each with a request."""
+        seconds = max(1, round(self.seconds))
+        command = ["s_time", "-connect", f"127.0.0.1:{{}}", "-www", workload.path, "-time",
+                   str(seconds), "-reuse" if workload.resumed else "-new"]
+        with self.running(name, workload) as (port, pids):
+            self.check(port, workload, "")
+            self.warm(port, workload)
+            command[2] = command[2].format(port)
+            before = cpu_ns(pids)
+            child = self.client(shutil.which("openssl"), *command)
+            out, err = child.communicate(timeout=seconds + 4 * READY_SECONDS)
+            self.stop(child)
+            used, memory = cpu_ns(pids) - before, memory_kib(pids)
+        found = re.search(r"^(\d+) connections in (\d+) real seconds", out, re.M)
+        if child.returncode != 0 or not found or found.group(1) == "0":
+            raise Failure(f"openssl s_time: {(err or out).strip()[-200:]}")
+        if workload.resumed and not re.search(r"^r+\*?r*", out.split("starting")[-1].strip()):
+            raise Failure("no session was resumed")
+        count = int(found.group(1))
+        return {"answers": count, "bytes": 0, "errors": 0, "seconds": seconds,
+                "rate": 1e9 * count / used, "cpu": used / 1e3 / count, "cpu_ns": used,
+                "busy": used / 1e9 / seconds, "pss_kib": memory}
+
+    def measure_cipher(self, _name, _workload):
+        """What the cipher alone costs, in records of TLS."""
+        child = self.spawn([shutil.which("openssl"), "speed", "-mr", "-seconds", "1", "-bytes",
+                            "16384", "-evp", "aes-256-gcm"], self.server_cpu,
+                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        before = cpu_ns([child.pid])
+        out, _ = child.communicate(timeout=4 * READY_SECONDS)
+        self.stop(child)
+        found = re.search(r"^\+F:\d+:[^:]*:([\d.]+)", out, re.M)
+        if not found:
+            raise Failure("openssl speed said nothing")
+        gib = float(found.group(1)) / 2**30
+        return {"answers": 1, "bytes": 0, "errors": 0, "seconds": 1, "rate": gib,
+                "cpu": 1000 / gib, "busy": 1.0, "pss_kib": 0, "cpu_ns": before}
 
     def measure_fair(self, name, workload):
         """Bulk downloads from one process, the probe in another with a higher priority."""
@@ -457,6 +528,7 @@ class Bench:
 
     def measure(self, name, workload):
         kinds = {"wrk": self.measure_load, "load": self.measure_load, "fair": self.measure_fair,
+                 "handshake": self.measure_handshake, "cipher": self.measure_cipher,
                  "idle": self.measure_idle, "start": self.measure_start,
                  "calls": self.measure_calls}
         return kinds[workload.kind](name, workload)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 BARE = "no-sandbox"      # lhttpd without its sandbox
 PEERS = ("nginx", "lighttpd", "h2o")
-DEBIAN_PACKAGES = ("nginx", "lighttpd", "h2o", "wrk", "strace")
+DEBIAN_PACKAGES = ("nginx", "lighttpd", "lighttpd-mod-openssl", "h2o", "wrk", "strace", "openssl")
 OPEN_FILES = 11000      # that a file cache may hold: all of the Zipf workload's
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -29,6 +29,7 @@ class Setup:
     port: int
     log: bool = False
     provider: str = ""      # lhttpd's -L
+    tls: str = ""           # kind of the certificate, "" for none; names its files
     latency: bool = False   # small answers shall not wait for bulk
     connections: int = 4096
     floor: list = field(default_factory=list)   # arguments of the floor program
@@ -43,6 +44,8 @@ def nginx(binary, setup):
     types = Path("/etc/nginx/mime.types")
     log = f"{setup.folder}/access.log combined buffer=64k flush=1s" if setup.log else "off"
     user = "user www-data;" if os.geteuid() == 0 else ""
+    encrypted = (f"ssl_certificate {setup.tls}.pem; ssl_certificate_key {setup.tls}.key; "
+                 "ssl_protocols TLSv1.2 TLSv1.3;" if setup.tls else "")
     temporary = "".join(
         f"    {name}_temp_path {setup.folder}/{name};\n"
         for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
@@ -74,7 +77,8 @@ http {{
     open_file_cache_min_uses 1;
     open_file_cache_errors on;
     server {{
-        listen 127.0.0.1:{setup.port} backlog=4096 deferred;
+        listen 127.0.0.1:{setup.port} {'ssl' if setup.tls else ''} backlog=4096 deferred;
+        {encrypted}
         root {setup.root};
         location /big/ {{ sendfile on; }}
     }}
@@ -90,6 +94,9 @@ def lighttpd(binary, setup):
             if os.geteuid() == 0 else "")
     log = (f'server.modules += ("mod_accesslog")\n'
            f'accesslog.filename = "{setup.folder}/access.log"' if setup.log else "")
+    encrypted = (f'server.modules += ("mod_openssl")\nssl.engine = "enable"\n'
+                 f'ssl.pemfile = "{setup.tls}.pem"\nssl.privkey = "{setup.tls}.key"'
+                 if setup.tls else "")
     text = f"""server.document-root = "{setup.root}"
 server.bind = "127.0.0.1"
 server.port = {setup.port}
@@ -108,6 +115,7 @@ server.max-read-idle = 3600
 server.max-write-idle = 3600
 server.feature-flags = ("server.h2proto" => "disable")
 mimetype.assign = (".html" => "text/html; charset=utf-8", "" => "application/octet-stream")
+{encrypted}
 {log}
 """
     path = setup.folder / "lighttpd.conf"
@@ -118,6 +126,12 @@ mimetype.assign = (".html" => "text/html; charset=utf-8", "" => "application/oct
 def h2o(binary, setup):
     user = "user: www-data" if os.geteuid() == 0 else ""
     log = f"access-log: {setup.folder}/access.log" if setup.log else ""
+    encrypted = (f"""  ssl:
+    certificate-file: {setup.tls}.pem
+    key-file: {setup.tls}.key
+    minimum-version: TLSv1.2
+    ocsp-update-interval: 0
+""" if setup.tls else "")
     text = f"""{user}
 num-threads: 1
 max-connections: 65536
@@ -129,7 +143,7 @@ error-log: {setup.folder}/error.log
 listen:
   host: 127.0.0.1
   port: {setup.port}
-hosts:
+{encrypted}hosts:
   default:
     paths:
       /:
@@ -167,6 +181,9 @@ class Servers:
                 command += ["-L", setup.provider]
         else:
             command += ["-q"]
+        if setup.tls:       # the cipher that the others' clients choose
+            command += ["-C", setup.tls + ".pem", "-K", setup.tls + ".key", "--tls-ciphers",
+                        "TLS_AES_256_GCM_SHA384"]
         return command + self.lhttpd_args
 
     def bare(self, binary, setup):

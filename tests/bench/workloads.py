@@ -10,6 +10,7 @@ ZIPF_SIZES = (512, 1024, 2048, 4096, 8192, 16384)
 KIB = 1024
 MIB = 1024 * 1024
 MIDDLE = "/big/64k.bin"
+LARGE = "/big/1m.bin"
 BIG = "/big/100m.bin"
 
 
@@ -34,6 +35,8 @@ class Workload:
     bulk: bool = False        # rate in GiB/s and CPU in ms a GiB, not a request
     once: bool = False        # measured in the first round only
     bare: bool = False        # lhttpd without its sandbox takes part too
+    tls: str = ""             # kind of the server's certificate: ec, rsa; "" without TLS
+    resumed: bool = False     # handshakes resume a session
     conditional: bool = False # the header is If-None-Match with the server's own ETag
 
 
@@ -73,6 +76,21 @@ WORKLOADS = (
     Workload("ranges", "three ranges of a 64 KiB file (multipart)", "wrk", path=MIDDLE,
              header="Range: bytes=0-99,20000-20499,60000-60099", status=206, floor_body=KIB,
              floor_status="206 Partial Content"),
+    Workload("tls-1k", "1 KiB file over TLS, keep-alive", "wrk", tls="ec", floor_body=-1),
+    Workload("tls-64k", "64 KiB file over TLS, keep-alive", "wrk", path=MIDDLE, tls="ec",
+             bulk=True, floor_body=-1),
+    Workload("tls-1m", "1 MiB file over TLS, keep-alive", "wrk", path=LARGE, connections=16,
+             tls="ec", bulk=True, floor_body=-1),
+    Workload("plain-1m", "the same without TLS", "load", path=LARGE, connections=16, bulk=True,
+             servers=("lhttpd",), floor_body=-1),
+    Workload("cipher", "the cipher alone: openssl speed -evp aes-256-gcm", "cipher", bulk=True,
+             servers=("lhttpd",), floor_body=-1),
+    Workload("tls-ecdsa", "full handshakes, ECDSA P-256, and one answer", "handshake", tls="ec",
+             floor_body=-1),
+    Workload("tls-rsa", "full handshakes, RSA 2048, and one answer", "handshake", tls="rsa",
+             floor_body=-1),
+    Workload("tls-resumed", "resumed handshakes, and one answer", "handshake", tls="ec",
+             resumed=True, floor_body=-1),
     Workload("fair", "1 KiB requests while 500 clients download 100 MiB each", "fair",
              connections=500, floor_body=-1),
     Workload("idle", "20,000 idle keep-alive connections", "idle", connections=20000, once=True),
@@ -101,6 +119,7 @@ def make_tree(root):
     write(root / "1k.html", KIB, text)
     write(root / "4k.html", 4 * KIB, text)
     write(root / MIDDLE[1:], 64 * KIB, block)
+    write(root / LARGE[1:], MIB, block)
     write(root / BIG[1:], 100 * MIB, block)
     for folder in range(100):
         path = root / "z" / f"{folder:02d}"
