@@ -292,7 +292,7 @@ START_TEST(a_module_is_loaded_once_however_it_is_called)
 	ck_assert_int_eq(modules_load(&core, path, error, sizeof(error)), 0);
 	ck_assert_uint_eq(core.modules.count, 1);
 	ck_assert_ptr_eq(modules_log(&core.modules), &core.modules.items[0]);
-	ck_assert_uint_eq(modules_needs(&core.modules), LOP_NEEDS_READ_FILES | LOP_NEEDS_LOG_WRITE |
+	ck_assert_uint_eq(modules_needs(&core), LOP_NEEDS_READ_FILES | LOP_NEEDS_LOG_WRITE |
 	                                                  LOP_NEEDS_THREADS);
 }
 END_TEST
