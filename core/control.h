@@ -15,6 +15,7 @@ enum control_kind {
 	CONTROL_LOG,      /* master -> worker, with the descriptor of the new log file; the HUP
 	                   * itself is passed on as a signal */
 	CONTROL_REOPEN,   /* master -> worker: stage REOPEN, without the logs */
+	CONTROL_RETIRE,   /* master -> worker: another serves now; end with the last connection */
 };
 
 /* descriptor -1: none. Returns 0 or a negative errno. */

@@ -25,9 +25,17 @@
 
 struct program;
 
+/* The config file as it was read. */
+struct config_text {
+	char *path; /* NULL: there is none */
+	char *text;
+	size_t length;
+};
+
 struct lop_core {
 	const struct program *program;
 	char **arguments;    /* argv as given, for an upgrade */
+	struct config_text config;
 	struct settings settings;
 	struct modules modules;
 	struct share *shares; /* blocks that modules share over all workers */

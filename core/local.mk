@@ -105,6 +105,8 @@ libcore_a_SOURCES = \
 	core/pool.c \
 	core/pool.h \
 	core/precondition.c \
+	core/prepare.c \
+	core/prepare.h \
 	core/privileges.c \
 	core/privileges.h \
 	core/random.c \
@@ -114,6 +116,8 @@ libcore_a_SOURCES = \
 	core/proxy_header.h \
 	core/range.c \
 	core/range.h \
+	core/reload.c \
+	core/reload.h \
 	core/request.c \
 	core/request.h \
 	core/request_api.c \

@@ -17,6 +17,8 @@
 
 #include "control.h"
 #include "core.h"
+#include "prepare.h"
+#include "reload.h"
 #include "serve.h"
 #include "signals.h"
 #include "systemd.h"
@@ -49,17 +51,32 @@ struct slot {
 	int64_t delay;
 };
 
-struct master {
+enum rank {
+	RANK_SERVING, /* there is always one */
+	RANK_TRIAL,   /* of new settings, not all of its workers accept yet */
+	RANK_LEAVING, /* another serves in their place; none is started again */
+};
+
+/* The workers of one core. */
+struct team {
+	struct team *next;
 	struct lop_core *core;
-	struct slot *slots;
+	enum rank rank;
+	struct slot slots[];
+};
+
+struct master {
+	struct lop_core *core; /* of the team that serves */
+	struct team *teams;
 	struct pollfd *polls; /* signals, then each slot's control */
-	int count;
+	int count;            /* of workers in a team */
 	int signals;
 	enum phase phase;
 	int64_t deadline; /* of DRAINING and STOPPING */
 	int64_t look_at;  /* when the watched files are looked at */
 	int status;
 	bool is_worker; /* this process is one of the forked */
+	bool again;     /* HUP came during a trial */
 };
 
 static int64_t now(void)
@@ -72,11 +89,17 @@ static int64_t now(void)
 
 /* ---- phases --------------------------------------------------------------------------------- */
 
-static void signal_all(const struct master *master, int number)
+static void signal_team(const struct master *master, const struct team *team, int number)
 {
 	for (int i = 0; i < master->count; i++)
-		if (master->slots[i].pid > 0)
-			(void)kill(master->slots[i].pid, number);
+		if (team->slots[i].pid > 0)
+			(void)kill(team->slots[i].pid, number);
+}
+
+static void signal_all(const struct master *master, int number)
+{
+	for (const struct team *team = master->teams; team != NULL; team = team->next)
+		signal_team(master, team, number);
 }
 
 static void change_phase(struct master *master, enum phase phase)
@@ -108,6 +131,71 @@ static void give_up(struct master *master)
 	change_phase(master, PHASE_STOPPING);
 }
 
+/* ---- teams ---------------------------------------------------------------------------------- */
+
+static struct team *find_team(const struct master *master, enum rank rank)
+{
+	struct team *team = master->teams;
+
+	while (team != NULL && team->rank != rank)
+		team = team->next;
+	return team;
+}
+
+static bool is_empty(const struct master *master, const struct team *team)
+{
+	for (int i = 0; i < master->count; i++)
+		if (team->slots[i].pid > 0)
+			return false;
+	return true;
+}
+
+static bool is_ready(const struct master *master, const struct team *team)
+{
+	for (int i = 0; i < master->count; i++)
+		if (!team->slots[i].ready)
+			return false;
+	return true;
+}
+
+/* With room for its workers among the polls. Returns NULL when there is no memory. */
+static struct team *add_team(struct master *master, struct lop_core *core, enum rank rank)
+{
+	size_t workers = (size_t)master->count, slots = workers;
+	struct team *team = calloc(1, sizeof(*team) + workers * sizeof(team->slots[0]));
+	struct pollfd *polls;
+
+	for (const struct team *other = master->teams; other != NULL; other = other->next)
+		slots += workers;
+	polls = realloc(master->polls, (1 + slots) * sizeof(*polls));
+	if (polls != NULL)
+		master->polls = polls;
+	if (team == NULL || polls == NULL) {
+		free(team);
+		return NULL;
+	}
+	team->core = core;
+	team->rank = rank;
+	team->next = master->teams;
+	master->teams = team;
+	return team;
+}
+
+/* The process' own things are the serving core's. */
+static void free_team(struct master *master, struct team *team)
+{
+	struct team **link = &master->teams;
+
+	while (*link != team)
+		link = &(*link)->next;
+	*link = team->next;
+	if (team->core != master->core) {
+		reload_forget(team->core);
+		core_free(&team->core);
+	}
+	free(team);
+}
+
 /* ---- workers -------------------------------------------------------------------------------- */
 
 /* Not when nothing is logged. */
@@ -129,14 +217,20 @@ static int open_log(struct lop_core *core, int index)
 }
 
 /* In the child: only what this worker needs stays open. */
-static void become_worker(struct master *master, int index, int log, int control)
+static void become_worker(struct master *master, struct team *own, int index, int log, int control)
 {
-	struct lop_core *core = master->core;
+	struct lop_core *core = own->core;
 
 	master->is_worker = true;
-	for (int i = 0; i < master->count; i++)
-		if (master->slots[i].pid > 0)
-			close(master->slots[i].control);
+	master->core = core;
+	for (struct team *team = master->teams, *next; team != NULL; team = next) {
+		next = team->next;
+		for (int i = 0; i < master->count; i++)
+			if (team->slots[i].pid > 0)
+				close(team->slots[i].control);
+		if (team != own)
+			free_team(master, team);
+	}
 	listeners_keep(core, index);
 	log_target_close(&core->log);
 	pid_file_leave(core);
@@ -148,34 +242,34 @@ static void become_worker(struct master *master, int index, int log, int control
 	master->status = serve_worker(core, index, log, control);
 }
 
-static int cannot_start(struct master *master, int index, int result)
+static int cannot_start(const struct team *team, int index, int result)
 {
-	lop_core_message(master->core, LOP_LOG_ERROR, "cannot start worker %d: %s", index,
+	lop_core_message(team->core, LOP_LOG_ERROR, "cannot start worker %d: %s", index,
 	                 strerror(-result));
 	return result;
 }
 
 /* Forks a worker; in the worker it returns when that has ended. Says what failed. */
-static int spawn(struct master *master, int index)
+static int spawn(struct master *master, struct team *team, int index)
 {
-	struct slot *slot = &master->slots[index];
+	struct slot *slot = &team->slots[index];
 	int log = -1, line[2], result;
 	pid_t pid;
 
-	if (!master->core->log.none && (log = open_log(master->core, index)) < 0)
+	if (!team->core->log.none && (log = open_log(team->core, index)) < 0)
 		return log;
 	result = control_pair(line);
 	if (result < 0) {
 		if (log >= 0)
 			close(log);
-		return cannot_start(master, index, result);
+		return cannot_start(team, index, result);
 	}
 	signals_block();
 	pid = fork();
 	result = pid < 0 ? -errno : 0;
 	if (pid == 0) {
 		close(line[0]);
-		become_worker(master, index, log, line[1]);
+		become_worker(master, team, index, log, line[1]);
 		return 0;
 	}
 	signals_unblock();
@@ -184,7 +278,7 @@ static int spawn(struct master *master, int index)
 		close(log);
 	if (pid < 0) {
 		close(line[0]);
-		return cannot_start(master, index, result);
+		return cannot_start(team, index, result);
 	}
 	slot->pid = pid;
 	slot->control = line[0];
@@ -201,13 +295,15 @@ static void delay_next(struct slot *slot)
 	slot->start_at = now() + slot->delay;
 }
 
-/* Starts what is due. */
+/* Starts what is due of those that serve. */
 static void start_due(struct master *master)
 {
-	for (int i = 0; i < master->count && !master->is_worker; i++) {
-		struct slot *slot = &master->slots[i];
+	struct team *team = find_team(master, RANK_SERVING);
 
-		if (slot->pid > 0 || now() < slot->start_at || spawn(master, i) == 0)
+	for (int i = 0; i < master->count && !master->is_worker; i++) {
+		struct slot *slot = &team->slots[i];
+
+		if (slot->pid > 0 || now() < slot->start_at || spawn(master, team, i) == 0)
 			continue;
 		delay_next(slot);
 		if (master->phase == PHASE_STARTING)
@@ -216,18 +312,84 @@ static void start_due(struct master *master)
 	}
 }
 
+/* ---- new settings --------------------------------------------------------------------------- */
+
+/* The new workers do not work: they end, and the old ones go on as if nothing had been. */
+static void end_trial(struct master *master, struct team *trial)
+{
+	lop_core_message(master->core, LOP_LOG_ERROR,
+	                 "the workers of the new settings do not start; going on with the old");
+	trial->rank = RANK_LEAVING;
+	signal_team(master, trial, SIGTERM);
+	systemd_ready(master->core);
+}
+
+/* All new workers accept: the old ones finish what they have. */
+static void change_over(struct master *master, struct team *trial)
+{
+	struct team *old = find_team(master, RANK_SERVING);
+
+	trial->core->upgrade = old->core->upgrade;
+	old->rank = RANK_LEAVING;
+	trial->rank = RANK_SERVING;
+	master->core = trial->core;
+	for (int i = 0; i < master->count; i++)
+		if (old->slots[i].pid > 0)
+			(void)control_send(old->slots[i].control, CONTROL_RETIRE, -1);
+	lop_core_message(master->core, LOP_LOG_NOTICE, "serving by the new %s",
+	                 master->core->config.path);
+	systemd_ready(master->core);
+	if (is_empty(master, old))
+		free_team(master, old);
+}
+
+/* A bad file, or workers that do not start, leave all as it is. */
+static void reload(struct master *master)
+{
+	struct lop_core *core = reload_prepare(master->core, master->count);
+	struct team *team = NULL;
+
+	if (core == NULL)
+		return;
+	team = add_team(master, core, RANK_TRIAL);
+	if (team == NULL) {
+		lop_core_message(master->core, LOP_LOG_ERROR, "cannot use the new settings: %s",
+		                 strerror(ENOMEM));
+		reload_forget(core);
+		core_free(&core);
+		return;
+	}
+	for (int i = 0; i < master->count; i++) {
+		int result = spawn(master, team, i);
+
+		if (master->is_worker)
+			return;
+		if (result < 0) {
+			end_trial(master, team);
+			if (is_empty(master, team))
+				free_team(master, team);
+			return;
+		}
+	}
+}
+
 /* ---- what happens to them ------------------------------------------------------------------- */
 
-static void report_death(struct master *master, int index, pid_t pid, int status)
+static void report_death(struct master *master, const struct team *team, int index, pid_t pid,
+                         int status)
 {
-	struct slot *slot = &master->slots[index];
+	const struct slot *slot = &team->slots[index];
 	char next[64] = "";
 
 	/* One that does not start has said why. */
-	if (WIFEXITED(status) && (master->phase == PHASE_STARTING || master->status != 0 ||
-	                          (master->phase >= PHASE_DRAINING && WEXITSTATUS(status) == 0)))
+	if (WIFEXITED(status) &&
+	    (master->phase == PHASE_STARTING || master->status != 0 || team->rank == RANK_TRIAL ||
+	     ((master->phase >= PHASE_DRAINING || team->rank == RANK_LEAVING) &&
+	      WEXITSTATUS(status) == 0)))
 		return;
-	if (master->phase == PHASE_SERVING && slot->delay > 0)
+	if (master->phase == PHASE_SERVING && team->rank != RANK_SERVING)
+		next[0] = '\0';
+	else if (master->phase == PHASE_SERVING && slot->delay > 0)
 		snprintf(next, sizeof(next), "; starting another in %.1f s",
 		         (double)slot->delay / (double)NS_PER_S);
 	else if (master->phase == PHASE_SERVING)
@@ -242,9 +404,9 @@ static void report_death(struct master *master, int index, pid_t pid, int status
 		                 WEXITSTATUS(status), next);
 }
 
-static void worker_ended(struct master *master, int index, int status)
+static void worker_ended(struct master *master, struct team *team, int index, int status)
 {
-	struct slot *slot = &master->slots[index];
+	struct slot *slot = &team->slots[index];
 	pid_t pid = slot->pid;
 
 	close(slot->control);
@@ -255,9 +417,25 @@ static void worker_ended(struct master *master, int index, int status)
 		delay_next(slot);
 	else
 		slot->delay = 0;
-	report_death(master, index, pid, status);
+	report_death(master, team, index, pid, status);
 	if (master->phase == PHASE_STARTING)
 		give_up(master);
+	if (team->rank == RANK_TRIAL)
+		end_trial(master, team);
+}
+
+/* Whether it was one of the team's; the team may be gone then. */
+static bool reap_of(struct master *master, struct team *team, pid_t pid, int status)
+{
+	for (int i = 0; i < master->count; i++) {
+		if (team->slots[i].pid != pid)
+			continue;
+		worker_ended(master, team, i, status);
+		if (team->rank == RANK_LEAVING && is_empty(master, team))
+			free_team(master, team);
+		return true;
+	}
+	return false;
 }
 
 static void reap(struct master *master)
@@ -266,17 +444,21 @@ static void reap(struct master *master)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		struct team *team = master->teams, *next;
+
 		if (upgrade_ended(master->core, pid, status))
 			continue;
-		for (int i = 0; i < master->count; i++)
-			if (master->slots[i].pid == pid)
-				worker_ended(master, i, status);
+		for (; team != NULL; team = next) {
+			next = team->next;
+			if (reap_of(master, team, pid, status))
+				break;
+		}
 	}
 }
 
-static void receive(struct master *master, int index)
+static void receive(struct master *master, struct team *team, int index)
 {
-	struct slot *slot = &master->slots[index];
+	struct slot *slot = &team->slots[index];
 	int descriptor, kind;
 
 	while ((kind = control_receive(slot->control, &descriptor)) > 0) {
@@ -285,11 +467,12 @@ static void receive(struct master *master, int index)
 		if (kind == CONTROL_READY)
 			slot->ready = true;
 	}
-	if (master->phase != PHASE_STARTING)
+	if (!is_ready(master, team))
 		return;
-	for (int i = 0; i < master->count; i++)
-		if (!master->slots[i].ready)
-			return;
+	if (team->rank == RANK_TRIAL && master->phase == PHASE_SERVING)
+		change_over(master, team);
+	if (team->rank != RANK_SERVING || master->phase != PHASE_STARTING)
+		return;
 	master->phase = PHASE_SERVING;
 	serve_ready(master->core);
 }
@@ -297,10 +480,12 @@ static void receive(struct master *master, int index)
 /* A watched file is another now: as HUP, without the logs. */
 static void reopen_modules(struct master *master)
 {
-	(void)modules_stage(master->core, LOP_STAGE_REOPEN, NULL);
-	for (int i = 0; i < master->count; i++)
-		if (master->slots[i].pid > 0)
-			(void)control_send(master->slots[i].control, CONTROL_REOPEN, -1);
+	for (struct team *team = master->teams; team != NULL; team = team->next) {
+		(void)modules_stage(team->core, LOP_STAGE_REOPEN, NULL);
+		for (int i = 0; i < master->count; i++)
+			if (team->slots[i].pid > 0)
+				(void)control_send(team->slots[i].control, CONTROL_REOPEN, -1);
+	}
 }
 
 static void watch_files(struct master *master)
@@ -312,34 +497,49 @@ static void watch_files(struct master *master)
 		reopen_modules(master);
 }
 
-/* HUP: the master opens the logs, because workers cannot; the old ones stay where that fails. What
+/* The master opens the logs, because workers cannot; the old ones stay where that fails. What
  * modules read anew it reads for them, with its rights. */
-static void reopen(struct master *master)
+static void reopen(struct master *master, struct team *team)
 {
-	systemd_reloading(master->core);
-	(void)modules_stage(master->core, LOP_STAGE_REOPEN, NULL);
+	(void)modules_stage(team->core, LOP_STAGE_REOPEN, NULL);
 	for (int i = 0; i < master->count; i++) {
-		struct slot *slot = &master->slots[i];
+		struct slot *slot = &team->slots[i];
 		int log;
 
 		if (slot->pid <= 0)
 			continue;
-		log = master->core->log.none ? -1 : open_log(master->core, i);
+		log = team->core->log.none ? -1 : open_log(team->core, i);
 		if (log >= 0) {
 			(void)control_send(slot->control, CONTROL_LOG, log);
 			close(log);
 		}
 		(void)kill(slot->pid, SIGHUP);
 	}
-	systemd_ready(master->core);
+}
+
+/* HUP. */
+static void renew(struct master *master)
+{
+	master->again = find_team(master, RANK_TRIAL) != NULL;
+	if (master->again)
+		return;
+	systemd_reloading(master->core);
+	for (struct team *team = master->teams; team != NULL; team = team->next)
+		reopen(master, team);
+	if (master->phase == PHASE_SERVING && reload_wanted(master->core))
+		reload(master);
+	if (!master->is_worker && find_team(master, RANK_TRIAL) == NULL)
+		systemd_ready(master->core);
 }
 
 static void obey(struct master *master, unsigned signals)
 {
 	if (signals & SIGNAL_CHILD)
 		reap(master);
-	if (signals & SIGNAL_REOPEN)
-		reopen(master);
+	if ((signals & SIGNAL_REOPEN) || (master->again && find_team(master, RANK_TRIAL) == NULL))
+		renew(master);
+	if (master->is_worker)
+		return;
 	if (signals & SIGNAL_REFRESH)
 		signal_all(master, SIGUSR1);
 	if ((signals & SIGNAL_UPGRADE) && master->phase == PHASE_SERVING)
@@ -354,8 +554,8 @@ static void obey(struct master *master, unsigned signals)
 
 static bool any_worker(const struct master *master)
 {
-	for (int i = 0; i < master->count; i++)
-		if (master->slots[i].pid > 0)
+	for (const struct team *team = master->teams; team != NULL; team = team->next)
+		if (!is_empty(master, team))
 			return true;
 	return false;
 }
@@ -363,13 +563,16 @@ static bool any_worker(const struct master *master)
 /* Milliseconds until something is due, -1 never. */
 static int wait_time(const struct master *master)
 {
+	const struct team *team = find_team(master, RANK_SERVING);
 	int64_t due = INT64_MAX, left;
 
+	if (master->again && find_team(master, RANK_TRIAL) == NULL)
+		return 0;
 	if (master->phase == PHASE_DRAINING || master->phase == PHASE_STOPPING)
 		due = master->deadline;
 	for (int i = 0; i < master->count && master->phase <= PHASE_SERVING; i++)
-		if (master->slots[i].pid == 0 && master->slots[i].start_at < due)
-			due = master->slots[i].start_at;
+		if (team->slots[i].pid == 0 && team->slots[i].start_at < due)
+			due = team->slots[i].start_at;
 	if (master->core->watch.count > 0 && master->phase == PHASE_SERVING &&
 	    master->look_at < due)
 		due = master->look_at;
@@ -381,23 +584,32 @@ static int wait_time(const struct master *master)
 	return left > 60 * NS_PER_S ? 60000 : (int)(left / NS_PER_MS) + 1;
 }
 
-static void turn(struct master *master)
+static void wait_for_something(struct master *master)
 {
+	nfds_t count = 1, at = 1;
 	int ready;
 
 	master->polls[0] = (struct pollfd){ .fd = master->signals, .events = POLLIN };
-	for (int i = 0; i < master->count; i++)
-		master->polls[i + 1] = (struct pollfd){
-			.fd = master->slots[i].pid > 0 ? master->slots[i].control : -1,
-			/* A closed line wakes too: its owner's end is told by CHLD. */
-			.events = master->slots[i].ready ? 0 : POLLIN,
-		};
-	ready = poll(master->polls, (nfds_t)master->count + 1, wait_time(master));
-	for (int i = 0; i < master->count && ready > 0; i++) {
-		if (master->polls[i + 1].revents & POLLIN)
-			receive(master, i);
-	}
+	for (const struct team *team = master->teams; team != NULL; team = team->next)
+		for (int i = 0; i < master->count; i++)
+			master->polls[count++] = (struct pollfd){
+				.fd = team->slots[i].pid > 0 ? team->slots[i].control : -1,
+				/* A closed line wakes too: its owner's end is told by CHLD. */
+				.events = team->slots[i].ready ? 0 : POLLIN,
+			};
+	ready = poll(master->polls, count, wait_time(master));
+	for (struct team *team = master->teams; team != NULL && ready > 0; team = team->next)
+		for (int i = 0; i < master->count; i++)
+			if (master->polls[at++].revents & POLLIN)
+				receive(master, team, i);
+}
+
+static void turn(struct master *master)
+{
+	wait_for_something(master);
 	obey(master, signals_take());
+	if (master->is_worker)
+		return;
 	if (master->phase >= PHASE_DRAINING && master->phase < PHASE_KILLING &&
 	    now() >= master->deadline)
 		change_phase(master, master->phase + 1);
@@ -407,15 +619,22 @@ static void turn(struct master *master)
 		start_due(master);
 }
 
-int master_run(struct lop_core *core, int workers)
+/* All but the serving core is given back; in a worker that is its own. */
+static void dismiss(struct master *master)
 {
-	struct master master = { .core = core, .count = workers };
+	while (master->teams != NULL)
+		free_team(master, master->teams);
+	free(master->polls);
+}
 
-	master.slots = calloc((size_t)workers, sizeof(*master.slots));
-	master.polls = calloc((size_t)workers + 1, sizeof(*master.polls));
+int master_run(struct lop_core **core, int workers)
+{
+	struct master master = { .core = *core, .count = workers };
+	struct team *team = add_team(&master, *core, RANK_SERVING);
+
 	master.signals = signals_open();
-	if (master.slots == NULL || master.polls == NULL || master.signals < 0) {
-		lop_core_message(core, LOP_LOG_ERROR, "cannot start the master: %s",
+	if (team == NULL || master.signals < 0) {
+		lop_core_message(*core, LOP_LOG_ERROR, "cannot start the master: %s",
 		                 strerror(master.signals < 0 ? -master.signals : ENOMEM));
 		master.status = 1;
 	} else {
@@ -423,7 +642,7 @@ int master_run(struct lop_core *core, int workers)
 		while (!master.is_worker && (master.phase <= PHASE_SERVING || any_worker(&master)))
 			turn(&master);
 	}
-	free(master.slots);
-	free(master.polls);
+	*core = master.core;
+	dismiss(&master);
 	return master.status;
 }

@@ -533,9 +533,8 @@ int options_read(struct lop_core *core, int argc, char **argv, char *error, size
 	struct reading reading = {
 		.core = core, .argc = argc, .argv = argv, .error = error, .error_size = error_size
 	};
-	char *file = NULL, *text = NULL;
+	struct config_text *config = &core->config;
 	const char *name;
-	size_t length = 0;
 	int result;
 
 	error[0] = '\0';
@@ -550,20 +549,19 @@ int options_read(struct lop_core *core, int argc, char **argv, char *error, size
 	    !prints_only(&core->settings))
 		result = fail(&reading, -EINVAL, "%s", core->program->wants_file);
 	if (result == 0 && name != NULL) {
-		file = strdup(name);
-		result = file == NULL ? -ENOMEM
-		                      : config_read(file, &text, &length, error, error_size);
+		config->path = strdup(name);
+		result = config->path == NULL ? -ENOMEM
+		                              : config_read(name, &config->text, &config->length,
+		                                            error, error_size);
 		if (result == 0)
-			result = read_all(&reading, text, length, file);
+			result = read_all(&reading, config->text, config->length, config->path);
 	}
 	if (result == 0)
 		result = load_modules(&reading);
 	reading.strict = true;
 	if (result == 0)
-		result = read_all(&reading, text, length, file);
+		result = read_all(&reading, config->text, config->length, config->path);
 	if (result < 0 && error[0] == '\0')
 		snprintf(error, error_size, "cannot read the options: %s", strerror(-result));
-	free(text);
-	free(file);
 	return result;
 }

@@ -111,12 +111,11 @@ static void drain_over(struct timer *timer)
 	worker->stopping = true;
 }
 
-void worker_drain(struct lop_worker *worker)
+/* Ends with the last connection. */
+static void retire(struct lop_worker *worker)
 {
 	struct list *node;
 
-	if (worker->draining)
-		return;
 	worker->draining = true;
 	acceptors_drain(worker);
 	listeners_close(worker->core);
@@ -128,8 +127,15 @@ void worker_drain(struct lop_worker *worker)
 		if (conn->state == CONN_OPEN && conn->protocol->drain != NULL)
 			conn->protocol->drain(conn->protocol_state, conn);
 	}
-	timer_arm(&worker->timers, &worker->drain_timer,
-	          worker_ms(worker->now + worker->settings->drain_timeout));
+}
+
+void worker_drain(struct lop_worker *worker)
+{
+	if (!worker->draining)
+		retire(worker);
+	if (!timer_armed(&worker->drain_timer))
+		timer_arm(&worker->timers, &worker->drain_timer,
+		          worker_ms(worker->now + worker->settings->drain_timeout));
 }
 
 /* Without a master this process is both: the one that reads, and the one that takes over. */
@@ -161,9 +167,10 @@ static void reopen(struct lop_worker *worker)
 		int descriptor = log_target_open(&core->log, worker->index, (uid_t)-1, (gid_t)-1);
 
 		if (descriptor < 0)
-			lop_worker_message(worker, LOP_LOG_ERROR,
-			                   "cannot reopen the log %s: %s; going on with the old file",
-			                   core->log.path, strerror(-descriptor));
+			lop_worker_message(
+				worker, LOP_LOG_ERROR,
+				"cannot reopen the log %s: %s; going on with the old file",
+				core->log.path, strerror(-descriptor));
 		reopen_log(worker, descriptor);
 	}
 	reopen_modules(worker);
@@ -178,6 +185,11 @@ static void signals_run(struct sched_entry *entry, size_t quantum)
 	if (signals & SIGNAL_REOPEN) {
 		systemd_reloading(worker->core);
 		reopen(worker);
+		if (worker->control < 0 && worker->core->program->wants_file != NULL)
+			lop_worker_message(worker, LOP_LOG_WARNING,
+			                   "one process alone cannot read %s again; have a master "
+			                   "(-n 2, or no -n) for that",
+			                   worker->core->config.path);
 		systemd_ready(worker->core);
 	}
 	if (signals & SIGNAL_REFRESH) {
@@ -210,6 +222,8 @@ static void control_run(struct sched_entry *entry, size_t quantum)
 			(void)modules_stage(worker->core, LOP_STAGE_REOPEN, worker);
 		else if (descriptor >= 0)
 			close(descriptor);
+		if (kind == CONTROL_RETIRE && !worker->draining)
+			retire(worker);
 	}
 	if (kind < 0) {
 		(void)loop_remove(&worker->loop, worker->control);

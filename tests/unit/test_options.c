@@ -81,6 +81,8 @@ static void setup(void)
 static void teardown(void)
 {
 	options_free(&core.settings);
+	free(core.config.path);
+	free(core.config.text);
 }
 
 /* Blank-separated arguments. */
