@@ -71,6 +71,8 @@ int listeners_add_besides(struct listeners *listeners)
 				return -ENOMEM;
 			listener->address = address;
 			listener->owner = wanted->owner;
+			/* The same proxy is in front of it. */
+			listener->proxy = listeners->items[j].proxy;
 		}
 	return 0;
 }

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The PROXY protocol on listeners (-l ADDR:PORT,proxy): wanted there, never guessed elsewhere."""
 import os
-import shutil
 import signal
 import socket
 import ssl
@@ -286,8 +285,7 @@ def a_surplus_socket_wants_it_too():
                 equal(body_of(server.send(V1 + REQUEST)), b"alpha\n", "body")
 
 
-@test
-def a_tls_handshake_follows_the_header():
+def tls_options():
     module = os.path.join(os.environ.get("LOPHTTPD_MODULE_PATH") or "", "tls.so")
     openssl = need_tool("openssl")
     if not os.path.exists(module):
@@ -298,15 +296,31 @@ def a_tls_handshake_follows_the_header():
                     "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
                     "/CN=test.invalid", "-keyout", folder + "/key", "-out", folder + "/cert"],
                    check=True, stderr=subprocess.DEVNULL)
-    key = folder + "/key"
-    os.chmod(key, 0o600)
-    if AM_ROOT:
-        shutil.chown(key, 0, 0)
+    os.chmod(folder + "/key", 0o600)
+    return ("-C", folder + "/cert", "-K", folder + "/key")
+
+
+@test
+def a_port_that_redirects_to_tls_wants_it_as_its_neighbour_does():
+    for suffix, proxied in (",tls,proxy", True), (",tls", False):
+        with Proxied(*tls_options(), "--tls-redirect", "0", listen="127.0.0.1:0" + suffix,
+                     listeners=2) as server:
+            plain = server.addresses[1]
+            [response] = split_responses(server.send((V1 if proxied else b"") + REQUEST,
+                                                     address=plain))
+            equal(response.status, 308, "status with " + suffix)
+            equal(server.send(REQUEST, address=plain) == b"", proxied,
+                  "whether it is closed without a header")
+
+
+@test
+def a_tls_handshake_follows_the_header():
+    options = tls_options()
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     for suffix in (",proxy,tls", ",tls,proxy", ",proxy"):
-        with Proxied("-C", folder + "/cert", "-K", key, listen="127.0.0.1:0" + suffix) as server:
+        with Proxied(*options, listen="127.0.0.1:0" + suffix) as server:
             for pieces in ((V1,), (v2(),), (V1[:9], V1[9:])):
                 with socket.create_connection(server.address, seconds(10)) as plain:
                     for piece in pieces:
