@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A thread that goes ahead of the writer of a mapped file (log_window.h): it allocates, maps and
- * touches what will be written to soon, and unmaps what is over; on a busy disk it copies lines, too.
- * Each of those may wait for the disk; the loop does not.
+ * touches what will be written to soon, and unmaps what is over; on a busy disk it copies lines,
+ * too. Each of those may wait for the disk; the loop does not.
  *
  * One task at a time. While it runs the loop neither opens nor closes windows.
  */
@@ -20,8 +20,8 @@ struct log_task {
 	struct log_window window; /* in use */
 	const char *lines;        /* so many bytes are to be copied to its position */
 	size_t length;
-	char *from, *to;          /* what is to be touched in it */
-	bool open;                /* whether its next one is to be opened */
+	char *from, *to; /* what is to be touched in it */
+	bool open;       /* whether its next one is to be opened */
 	/* Filled in */
 	struct log_window next; /* opened, its first pages touched */
 	int result;             /* of opening it */
@@ -34,7 +34,8 @@ int log_ahead_start(struct log_ahead **ahead);
 /* Takes a task when there is none. */
 void log_ahead_give(struct log_ahead *ahead, const struct log_task *task);
 
-/* Whether there is none any more; the task that was done is returned. Waits for that if asked to. */
+/* Whether there is none any more; the task that was done is returned. Waits for its end when asked
+ * to. */
 bool log_ahead_take(struct log_ahead *ahead, bool wait, struct log_task *task);
 
 /* Without a task. */

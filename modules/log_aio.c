@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * log_aio: the access log in a file that is written by POSIX asynchronous I/O, so that the worker
- * never waits for a disk. Lines are collected in buffers that queue up (log_queue.h); those that are
- * full go to the system as one list. When the queue is full lines are refused, and the core counts
- * them and says how many there were.
+ * never waits for a disk. Lines are collected in buffers that queue up (log_queue.h); those that
+ * are full go to the system as one list. When the queue is full lines are refused, and the core
+ * counts them and says how many there were.
  */
 #include <aio.h>
 #include <errno.h>
@@ -158,8 +158,8 @@ static int set_buffers(void *state, const char *value, char *error, size_t error
 }
 
 static const struct lop_option options[] = {
-	LOP_OPTION(0, "log-queue", "N", "access log: buffers of 64 KiB that may wait for the disk (64)",
-	           set_buffers),
+	LOP_OPTION(0, "log-queue", "N",
+	           "access log: buffers of 64 KiB that may wait for the disk (64)", set_buffers),
 	LOP_OPTION_END,
 };
 

@@ -2,18 +2,18 @@
 /*
  * log_mmap: the access log in a file that is mapped, so that a line costs a copy and no system
  * call, and is in the file at once. The file is longer than its lines while it is written
- * (log_window.h), and is cut to its length on close, on HUP, when the server drains, and at the next
- * start after a crash.
+ * (log_window.h), and is cut to its length on close, on HUP, when the server drains, and at the
+ * next start after a crash.
  *
  * A thread goes ahead and makes pages ready (log_ahead.h). When a busy disk holds it up, even pages
- * that were ready may hold up who writes to them: then lines go to the buffer, the thread copies them
- * from there, and the loop touches no page until the disk has been quick for a while.
+ * that were ready may hold up who writes to them: then lines go to the buffer, the thread copies
+ * them from there, and the loop touches no page until the disk has been quick for a while.
  *
- * Only one process may do that to a file, so it takes a lock (flock). During a change of the program
- * two processes have the same file: the old one gives the mapping up when it drains and from then
- * on both append, under a shared lock, as log_file does; when the old one has gone, the new one
- * maps. A file that cannot be mapped, a disk that is too full for a window, a pipe and standard
- * error are appended to as well.
+ * Only one process may do that to a file, so it takes a lock (flock). During a change of the
+ * program two processes have the same file: the old one gives the mapping up when it drains and
+ * from then on both append, under a shared lock, as log_file does; when the old one has gone, the
+ * new one maps. A file that cannot be mapped, a disk that is too full for a window, a pipe and
+ * standard error are appended to as well.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -341,7 +341,8 @@ static void go_on(struct log *log, size_t length)
 {
 	collect(log, false);
 	drain(log);
-	if (!log->asked && is_full(log, length) && log->next.from != NULL && log->old.from == NULL) {
+	if (!log->asked && is_full(log, length) && log->next.from != NULL &&
+	    log->old.from == NULL) {
 		log_window_slide(&log->window, &log->next, &log->old);
 		drain(log);
 	}
@@ -396,7 +397,7 @@ static void check_file(struct log *log)
 		log->lost += log->unchecked;
 		unmap(log);
 	} else if (fstat(log->buffer.fd, &st) == 0 &&
-	    st.st_size < log->window.base + (log->window.to - log->window.from)) {
+	           st.st_size < log->window.base + (log->window.to - log->window.from)) {
 		if (lost_lines(st.st_size, log_window_position(&log->window)))
 			log->lost += log->unchecked;
 		close_windows(log);

@@ -27,16 +27,16 @@ struct log_queue {
 	const struct log_writer *writer;
 	void *writer_state;
 	struct log_buffer plain; /* owns the descriptor; takes the lines when it is no file */
-	int next_fd;             /* after HUP: the file to go on with when the batch has ended; -1 */
-	int error;               /* negative errno of the last batch; 0: it went well */
-	int batch;               /* parts, from the first, that are being written */
-	off_t size;              /* of the file when that was started; -1: not known */
+	int next_fd; /* after HUP: the file to go on with when the batch has ended; -1 */
+	int error;   /* negative errno of the last batch; 0: it went well */
+	int batch;   /* parts, from the first, that are being written */
+	off_t size;  /* of the file when that was started; -1: not known */
 	size_t part_size;
 	size_t parts_most;
-	size_t count;            /* parts in the queue; the last one is being filled */
-	struct part *first;      /* the oldest */
+	size_t count;       /* parts in the queue; the last one is being filled */
+	struct part *first; /* the oldest */
 	struct part *last;
-	struct part *free;       /* used before: as few as possible are touched */
+	struct part *free; /* used before: as few as possible are touched */
 };
 
 /* Parts */
@@ -167,8 +167,9 @@ static void switch_files(struct log_queue *log)
 }
 
 /* After a batch that did not go well: takes the beginning of a line back out of the file, and what
- * was written behind it, unless somebody else has written there. `torn`: the first part of the batch
- * that was not written to its end; `after`: bytes of the parts behind it that were written. */
+ * was written behind it, unless somebody else has written there. `torn`: the first part of the
+ * batch that was not written to its end; `after`: bytes of the parts behind it that were
+ * written. */
 static void cut_back(struct log_queue *log, struct part *torn, off_t expected,
                      const struct log_written *written, int index)
 {
@@ -359,7 +360,8 @@ int log_queue_reopen(void *state, const struct lop_log_open *how)
 	log->next_fd = how->fd;
 	reap(log);
 	if (log->error == 0 && log->next_fd >= 0)
-		submit(log, true, log->writer->most); /* to the old file, as long as that is no wait */
+		/* To the old file, as long as that is no wait. */
+		submit(log, true, log->writer->most);
 	switch_files(log);
 	return 0;
 }

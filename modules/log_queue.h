@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Lines on their way to a file that somebody else than the loop writes: a thread (log_file) or
- * asynchronous I/O (log_aio). A disk that is busy holds up a writer for tenths of a second; the loop
- * never waits for it.
+ * asynchronous I/O (log_aio). A disk that is busy holds up a writer for tenths of a second; the
+ * loop never waits for it.
  *
  * Lines are collected in parts that queue up. All that are full are written together, as one batch;
  * one batch at a time, which keeps the lines' order and lets a file that the disk has no room for
- * end with a whole line: what was written of the next is cut off again, and it waits. When the queue
- * is full, lines are refused. After an error only a flush tries again.
+ * end with a whole line: what was written of the next is cut off again, and it waits. When the
+ * queue is full, lines are refused. After an error only a flush tries again.
  *
  * A pipe or a terminal is written to by the loop, as it takes things at once or not (log_buffer.h).
  */
@@ -41,8 +41,8 @@ struct log_writer {
 	void (*wait)(void *state, long most_ns);
 	/* Returns whether everything is over; if not, the batch's memory is still read. */
 	bool (*close)(void *state);
-	/* Vectors of a batch: at most LOG_BATCH_MOST, and fewer after an error when it may leave one
-	 * out and write the next. */
+	/* Vectors of a batch: at most LOG_BATCH_MOST, and fewer after an error when it may leave
+	 * one out and write the next. */
 	int most;
 	int most_after_error;
 };

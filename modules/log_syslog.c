@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * log_syslog: the access log and messages to the system's log, as datagrams of RFC 5424 on a UNIX
- * socket, or by UDP (RFC 5426). What the socket does not take at once waits in a buffer; when that is
- * full lines are refused, and the core counts them and says how many there were. UDP takes everything:
- * what the network loses nobody counts.
+ * socket, or by UDP (RFC 5426). What the socket does not take at once waits in a buffer; when that
+ * is full lines are refused, and the core counts them and says how many there were. UDP takes
+ * everything: what the network loses nobody counts.
  *
- * The socket is connected before the chroot. When the system's log is started anew its UNIX socket is
- * looked for again, on HUP and each second while there is something to send; in a chroot its path must
- * exist there for that: a descriptor that leads to the folder outside would lead everybody out. (A
- * socket that the service manager holds, as on systems with systemd, stays.) One of UDP serves again
- * by itself.
+ * The socket is connected before the chroot. When the system's log is started anew its UNIX socket
+ * is looked for again, on HUP and each second while there is something to send; in a chroot its
+ * path must exist there for that: a descriptor that leads to the folder outside would lead
+ * everybody out. (A socket that the service manager holds, as on systems with systemd, stays.) One
+ * of UDP serves again by itself.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -94,7 +94,7 @@ static int thread_open(void **state)
 
 	if (thread == NULL)
 		return -ENOMEM;
-	thread->vectors_most = most < VECTORS_LEAST ? VECTORS_LEAST
+	thread->vectors_most = most < VECTORS_LEAST    ? VECTORS_LEAST
 	                       : most < LOG_BATCH_MOST ? (int)most
 	                                               : LOG_BATCH_MOST;
 	pthread_mutex_init(&thread->lock, NULL);

@@ -75,7 +75,7 @@ def slow_disk(work):
 
 
 class Stalls:
-    """The longest time that a process's first thread slept for a disk (state D), by looking often."""
+    """The longest time that a process's first thread slept for a disk (state D), by looking."""
 
     def __init__(self, pid):
         self.path = f"/proc/{pid}/task/{pid}/stat"
