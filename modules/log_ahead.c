@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+
 #include "log_ahead.h"
 
 #include <errno.h>
@@ -7,12 +9,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #define LINE_MOST ((size_t)16 << 10) /* what <lophttpd/log.h> promises */
 #define FIRST ((size_t)64 << 10)     /* touched of a new window */
 
-/* A task that takes longer has waited for the disk, or on a crowded machine for a processor. */
+/* A task that takes longer and sleeps meanwhile has waited for the disk. */
 #define SLOW_NS INT64_C(5000000)
 
 struct log_ahead {
@@ -32,9 +35,22 @@ static int64_t now(void)
 	return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
+/* How often this thread slept. Where nobody counts, waiting for a processor looks like sleep. */
+static long sleeps(void)
+{
+#ifdef RUSAGE_THREAD
+	struct rusage usage;
+
+	if (getrusage(RUSAGE_THREAD, &usage) == 0)
+		return usage.ru_nvcsw;
+#endif
+	return -1;
+}
+
 static void run(struct log_task *task)
 {
 	const int64_t began = now();
+	const long slept = sleeps();
 
 	log_window_close(&task->old);
 	if (task->length > 0)
@@ -49,7 +65,7 @@ static void run(struct log_task *task)
 			task->next.ready = task->next.at + FIRST;
 		}
 	}
-	task->slow = now() - began > SLOW_NS;
+	task->slow = now() - began > SLOW_NS && (slept < 0 || sleeps() > slept);
 }
 
 static void *work(void *context)
