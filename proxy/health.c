@@ -8,9 +8,9 @@
  *
  * Whom else would one ask? The only server of a pool is never ejected: a failure of it is answered
  * with 502 or 504, and it is in use again the moment it comes back. The last of several is ejected
- * only for not answering, not for answering badly or late. When all are out, each may be tried four
- * times a second whatever its pause; who comes while one is being tried waits for the outcome, and
- * the others get 503 at once.
+ * only for not answering, not for answering badly or late. When no other is left for a request, each
+ * may be tried four times a second whatever its pause; who comes while one is being tried waits for
+ * the outcome, and the others get 503 at once.
  */
 #include "config.h"
 
@@ -57,7 +57,7 @@ bool health_ejected(const struct server *server)
 
 /* shared->trial: when a request began to try the server; negative: when the last one that did so
  * began, and it has failed (at first, when the server was ejected). */
-int64_t health_trial_time(const struct server *server, bool all_out)
+int64_t health_trial_time(const struct server *server, bool urgent)
 {
 	const struct lop_proxy_server *shared = server->shared;
 	const int64_t eject_time = server->pool->settings.eject_time;
@@ -66,17 +66,17 @@ int64_t health_trial_time(const struct server *server, bool all_out)
 
 	if (until == 0 || atomic_load(&shared->down) != 0)
 		return INT64_MAX;
-	if (all_out)
+	if (urgent)
 		return (trial < 0 ? -trial : trial) +
 		       (eject_time < URGENT_GAP ? eject_time : URGENT_GAP);
 	return trial > 0 && trial + eject_time > until ? trial + eject_time : until;
 }
 
-bool health_try(struct server *server, bool all_out, int64_t now)
+bool health_try(struct server *server, bool urgent, int64_t now)
 {
 	int64_t last = atomic_load(&server->shared->trial);
 
-	return now >= health_trial_time(server, all_out) &&
+	return now >= health_trial_time(server, urgent) &&
 	       atomic_compare_exchange_strong(&server->shared->trial, &last, now);
 }
 

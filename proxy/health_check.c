@@ -287,10 +287,10 @@ static const struct {
 	int (*run)(struct check *check);
 	const char *what;
 } steps[] = {
-	[PHASE_CONNECTING] = { step_connect, "connecting" },
-	[PHASE_GREETING] = { step_greet, "connecting" },
-	[PHASE_ASKING] = { step_ask, "asking" },
-	[PHASE_LISTENING] = { step_listen, "answer" },
+	[PHASE_CONNECTING] = { step_connect, "cannot connect" },
+	[PHASE_GREETING] = { step_greet, "cannot connect" },
+	[PHASE_ASKING] = { step_ask, "cannot ask" },
+	[PHASE_LISTENING] = { step_listen, "no good answer" },
 };
 
 static void check_ready(void *context, unsigned events)
@@ -333,7 +333,7 @@ static void check_begin(struct check *check)
 		                         &check->watch);
 	}
 	if (result < 0)
-		check_fail(check, "connecting", result);
+		check_fail(check, "cannot connect", result);
 }
 
 static void check_due(void *context)

@@ -176,7 +176,6 @@ static void refresh_level(struct pool *pool, struct level *level, int64_t now)
 void pool_refresh(struct pool *pool, int64_t now)
 {
 	const uint32_t generation = atomic_load(&pool->shared->front->generation);
-	bool all_out;
 
 	pool->epoch = atomic_load(&pool->state->epoch);
 	for (unsigned i = 0; generation != pool->generation && i < pool->count; i++)
@@ -185,13 +184,12 @@ void pool_refresh(struct pool *pool, int64_t now)
 	pool->next_change = INT64_MAX;
 	refresh_level(pool, &pool->levels[0], now);
 	refresh_level(pool, &pool->levels[1], now);
-	all_out = pool->levels[0].up + pool->levels[1].up == 0;
 	pool->next_trial = INT64_MAX;
 	for (unsigned i = 0; i < pool->count; i++) {
 		const struct server *server = pool->servers[i];
 		const int64_t trial = server->url->backup && pool->levels[0].up > 0
 		                              ? INT64_MAX
-		                              : health_trial_time(server, all_out);
+		                              : health_trial_time(server, false);
 
 		if (trial < pool->next_trial)
 			pool->next_trial = trial;
@@ -206,6 +204,7 @@ struct change {
 	int32_t *currents;
 	uint32_t *marks;
 	unsigned count;
+	bool differs; /* from what there is */
 };
 
 static void change_free(struct change *change)
@@ -223,6 +222,7 @@ static int change_begin(struct change *change, size_t most)
 	change->currents = calloc(most + 1, sizeof *change->currents);
 	change->marks = calloc(most + 1, sizeof *change->marks);
 	change->count = 0;
+	change->differs = false;
 	if (change->servers != NULL && change->weights != NULL && change->currents != NULL &&
 	    change->marks != NULL)
 		return 0;
@@ -230,7 +230,7 @@ static int change_begin(struct change *change, size_t most)
 	return -ENOMEM;
 }
 
-/* Exchanges the arrays; primary servers first. The order among them is that of the identities, so
+/* Primary servers first. The order among those of one URL is that of the identities, so
  * that it is the same in all workers, however their names were resolved. */
 static int by_level(const void *left, const void *right)
 {
@@ -244,9 +244,19 @@ static int by_level(const void *left, const void *right)
 	return (a->identity > b->identity) - (a->identity < b->identity);
 }
 
+/* Without rings (no memory) keys are balanced by turns. */
+static void build_rings(struct pool *pool)
+{
+	const struct balance *balance = &pool->settings.balance;
+
+	if (balance->method == BALANCE_HASH || balance->key == KEY_ADDRESS)
+		(void)rings_build(pool);
+}
+
+/* Exchanges the arrays. */
 static void change_apply(struct pool *pool, struct change *change)
 {
-	struct change old = { pool->servers, pool->weights, pool->currents, pool->marks, 0 };
+	struct change old = { pool->servers, pool->weights, pool->currents, pool->marks, 0, false };
 	unsigned primary = 0;
 
 	qsort(change->servers, change->count, sizeof *change->servers, by_level);
@@ -261,9 +271,8 @@ static void change_apply(struct pool *pool, struct change *change)
 	pool->levels[0] = (struct level){ .from = 0, .to = primary };
 	pool->levels[1] = (struct level){ .from = primary, .to = change->count };
 	change_free(&old);
-	/* Without a ring (no memory) keys are balanced by turns. */
-	if (pool->settings.balance.method == BALANCE_HASH || pool->settings.balance.key == KEY_ADDRESS)
-		(void)rings_build(pool);
+	if (!pool->starting)
+		build_rings(pool);
 	pool_refresh(pool, lop_worker_now(pool->worker));
 	/* So that not all workers begin their rounds with the same server. */
 	for (unsigned i = 0; i < pool->shared->index && pool->levels[0].up > 0; i++)
@@ -313,11 +322,13 @@ static int keep_or_join(struct pool *pool, struct change *change, const struct u
 		result = server_new(pool, url, address, length, weight, &server);
 		if (result < 0)
 			return result;
+		change->differs = true;
 	} else if (chosen(change, server)) {
 		return 0; /* given twice */
 	} else if (server->weight != weight) {
 		server->weight = weight;
 		atomic_store(&server->shared->weight, weight);
+		change->differs = true;
 	}
 	change->servers[change->count++] = server;
 	return 0;
@@ -350,6 +361,11 @@ int pool_update(struct pool *pool, const struct upstream_url *url,
 		                      weights == NULL ? url->weight : weights[i]);
 		if (result < 0 && first == 0)
 			first = result;
+	}
+	if (!change.differs && change.count == old_count) {
+		change_free(&change);
+		free(old);
+		return first;
 	}
 	change_apply(pool, &change);
 	for (unsigned i = 0; i < old_count; i++)
@@ -393,7 +409,7 @@ void pool_free(struct pool **pointer)
 	pool_stop(pool);
 	for (unsigned i = 0; i < pool->count; i++)
 		server_release(&pool->servers[i]);
-	change_free(&(struct change){ pool->servers, pool->weights, pool->currents, pool->marks, 0 });
+	change_free(&(struct change){ pool->servers, pool->weights, pool->currents, pool->marks, 0, false });
 	rings_free(pool);
 	free(pool);
 }
@@ -444,6 +460,8 @@ int pool_start(struct pool *pool, struct lop_worker *worker)
 	pool->shared->started = pool;
 	if (pool->settings.health.active)
 		result = checker_start(pool);
+	/* With many servers that is work: once is enough. */
+	pool->starting = true;
 	for (size_t i = 0; result == 0 && i < pool->url_count; i++) {
 		union server_address address;
 		socklen_t length;
@@ -451,6 +469,8 @@ int pool_start(struct pool *pool, struct lop_worker *worker)
 		if (literal_address(&pool->urls[i], &address, &length))
 			result = pool_update(pool, &pool->urls[i], &address, &length, NULL, 1);
 	}
+	pool->starting = false;
+	build_rings(pool);
 	return result;
 }
 

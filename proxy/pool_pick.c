@@ -95,32 +95,33 @@ static enum pick_result choose_bound(struct pool *pool, const struct pick *pick,
 	return PICK_DOWN;
 }
 
-/* An ejected server whose time has come gets this request, and shows by it how it is. */
-static bool choose_trial(struct pool *pool, const struct pick *pick, int64_t now,
+/* An ejected server whose time has come gets this request, and shows by it how it is. urgent: there
+ * is no other for it. */
+static bool choose_trial(struct pool *pool, const struct pick *pick, bool urgent, int64_t now,
                          struct server **out)
 {
-	const bool all_out = pool->levels[0].up + pool->levels[1].up == 0;
 	bool found = false;
 
 	for (unsigned i = 0; i < pool->count && !found; i++) {
 		struct server *server = pool->servers[i];
 
-		if (server->url->backup && pool->levels[0].up > 0)
+		if (server->url->backup && pool->levels[0].up > 0 && !urgent)
 			continue;
-		if (was_tried(pick, server) || now < health_trial_time(server, all_out) ||
+		if (now < health_trial_time(server, urgent) || was_tried(pick, server) ||
 		    !admit(pool, server))
 			continue;
-		found = health_try(server, all_out, now);
+		found = health_try(server, urgent, now);
 		if (found)
 			(void)give(pool, i, out);
 		else
 			SHARED_ADD(server->share->active, UINT32_MAX);
 	}
-	pool_refresh(pool, now);
+	if (!urgent)
+		pool_refresh(pool, now);
 	return found;
 }
 
-/* None is up: whether one may be in a moment. */
+/* None is up that was not tried: whether one may be in a moment. */
 static bool any_on_trial(const struct pool *pool, const struct pick *pick)
 {
 	for (unsigned i = 0; i < pool->count; i++)
@@ -155,15 +156,17 @@ enum pick_result pool_choose(struct pool *pool, struct pick *pick, struct server
 		result = choose_bound(pool, pick, server);
 	if (result != PICK_DOWN)
 		return result;
-	if (now >= pool->next_trial && choose_trial(pool, pick, now, server))
+	if (now >= pool->next_trial && choose_trial(pool, pick, false, now, server))
 		return PICK_OK;
 	begin_marks(pool, pick);
 	for (unsigned which = 0; which < 2 && result == PICK_DOWN; which++)
 		if (pool->levels[which].up > 0)
 			result = choose_from(pool, which, pick, server);
-	if (result == PICK_DOWN && any_on_trial(pool, pick))
-		return PICK_BUSY;
-	return result;
+	if (result != PICK_DOWN)
+		return result;
+	if (choose_trial(pool, pick, true, now, server))
+		return PICK_OK;
+	return any_on_trial(pool, pick) ? PICK_BUSY : PICK_DOWN;
 }
 
 enum pick_result pool_pick(struct pool *pool, struct pick *pick, struct server **server)

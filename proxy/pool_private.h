@@ -48,6 +48,7 @@ struct pool {
 	const struct upstream_url *urls;
 	size_t url_count;
 	bool bounded; /* some server has a maximum */
+	bool starting;
 
 	struct lop_worker *worker; /* since pool_start() */
 	struct pool *next_started;
@@ -118,11 +119,11 @@ void health_failed(struct server *server, uint32_t reason);
 /* It has answered; the exchange has ended well. */
 void health_answered(struct server *server, bool slow);
 void health_passed(struct server *server);
-/* When an ejected server may get a request that tries it; all_out: no server is left. INT64_MAX:
+/* When an ejected server may get a request that tries it; urgent: no other is left. INT64_MAX:
  * it is not ejected, or is left to the active checks. */
-int64_t health_trial_time(const struct server *server, bool all_out);
+int64_t health_trial_time(const struct server *server, bool urgent);
 /* Whether the request at hand may be that one; takes the chance. */
-bool health_try(struct server *server, bool all_out, int64_t now);
+bool health_try(struct server *server, bool urgent, int64_t now);
 /* Whether a request is trying it. */
 bool health_on_trial(const struct server *server);
 /* One line for people. */

@@ -381,6 +381,27 @@ START_TEST(when_all_are_out_each_is_tried_now_and_then)
 }
 END_TEST
 
+START_TEST(a_retry_goes_to_an_ejected_server_when_there_is_no_other)
+{
+	struct server *first, *second;
+
+	open_pool(2);
+	for (int i = 0; i < 3; i++)
+		health_failed(pool->servers[0], LOP_PROXY_FAILED);
+	standin_advance(&worker, 1 * S);
+	first = take();
+	ck_assert_int_eq(id_of(first), 2);
+	pick.tried[pick.tried_count++] = first;
+	second = take();
+	ck_assert_int_eq(id_of(second), 1);
+	pool_done(first, OUTCOME_FAILED, -1);
+	pool_answered(second, 1);
+	pool_done(second, OUTCOME_OK, -1);
+	ck_assert(!health_ejected(second));
+	close_pool();
+}
+END_TEST
+
 static struct server *given[8];
 static unsigned told;
 
@@ -569,6 +590,7 @@ int main(void)
 	tcase_add_test(test, errors_are_no_failures_unless_asked);
 	tcase_add_test(test, slow_answers_eject);
 	tcase_add_test(test, when_all_are_out_each_is_tried_now_and_then);
+	tcase_add_test(test, a_retry_goes_to_an_ejected_server_when_there_is_no_other);
 	tcase_add_test(test, who_comes_during_a_trial_waits_for_its_outcome);
 	tcase_add_test(test, an_empty_pool_is_down);
 	tcase_add_test(test, servers_come_and_go_with_the_name);
