@@ -477,8 +477,8 @@ START_TEST(keys_come_from_a_file)
 	const struct lop_str text = { value, STICKY_VALUE_LENGTH };
 	static const char *const bad[] = {
 		"", "short\n", "\n\n",
-		"0123456789abcdef\n1123456789abcdef\n2123456789abcdef\n3123456789abcdef\n"
-		"4123456789abcdef\n",
+		("0123456789abcdef\n1123456789abcdef\n2123456789abcdef\n3123456789abcdef\n"
+		 "4123456789abcdef\n"),
 	};
 	struct sticky_claim claim;
 	uint64_t cookies[STICKY_KEYS], later[STICKY_KEYS];

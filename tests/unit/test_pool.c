@@ -568,6 +568,61 @@ START_TEST(retries_have_a_budget)
 }
 END_TEST
 
+/* By nothing but lophttpd/proxy.h. */
+START_TEST(a_status_page_can_read_all_of_it)
+{
+	const struct lop_proxy *proxy;
+	uint64_t requests = 0, failures = 0;
+	unsigned found = 0;
+	size_t size = 0;
+
+	settings.name = "a.example/shop";
+	urls[1].backup = true;
+	urls[0].weight = 7;
+	urls[0].max_connections = 9;
+	open_pool(2);
+	for (int i = 0; i < 5; i++) {
+		pool_count_request(pool);
+		(void)ask(i < 3 ? OUTCOME_OK : OUTCOME_FAILED);
+	}
+	proxy = lop_core_shared(&core, LOP_PROXY_BLOCK, &size);
+	ck_assert_ptr_nonnull(proxy);
+	ck_assert_uint_eq(proxy->size, sizeof *proxy);
+	ck_assert_uint_eq(proxy->pool_count, 1);
+	ck_assert_str_eq(lop_proxy_pool(proxy, 0)->name, "a.example/shop");
+	ck_assert_uint_eq(atomic_load(&lop_proxy_pool_share(proxy, 0, 0)->requests), 5);
+	ck_assert_uint_le(proxy->server_shares + (uint64_t)proxy->server_count *
+	                                                 proxy->worker_count *
+	                                                 proxy->server_share_size,
+	                  size);
+	for (uint32_t i = 0; i < proxy->server_count; i++) {
+		const struct lop_proxy_server *server = lop_proxy_server(proxy, i);
+
+		if (atomic_load(&server->key) == 0)
+			continue;
+		found++;
+		for (uint32_t j = 0; j < proxy->worker_count; j++) {
+			const struct lop_proxy_server_share *share =
+				lop_proxy_server_share(proxy, i, j);
+
+			requests += atomic_load(&share->requests);
+			failures += atomic_load(&share->failures);
+			ck_assert_uint_eq(atomic_load(&share->active), 0);
+		}
+		if (strcmp(server->name, "127.0.0.1:80") != 0)
+			continue;
+		ck_assert_uint_eq(atomic_load(&server->weight), 7);
+		ck_assert_uint_eq(atomic_load(&server->max_connections), 9);
+		ck_assert_uint_eq(atomic_load(&server->flags), 0);
+		ck_assert_uint_eq(atomic_load(&server->failing), 2);
+	}
+	ck_assert_uint_eq(found, 2);
+	ck_assert_uint_eq(requests, 5);
+	ck_assert_uint_eq(failures, 2);
+	close_pool();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("pool");
@@ -596,6 +651,7 @@ int main(void)
 	tcase_add_test(test, servers_come_and_go_with_the_name);
 	tcase_add_test(test, a_new_server_starts_slowly);
 	tcase_add_test(test, retries_have_a_budget);
+	tcase_add_test(test, a_status_page_can_read_all_of_it);
 	suite_add_tcase(suite, test);
 	srunner_run_all(runner, CK_ENV);
 	int failed = srunner_ntests_failed(runner);
