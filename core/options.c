@@ -501,13 +501,21 @@ static int load_sandbox(struct reading *reading)
 /* What the program is made of. Its options are known from the first reading on. */
 static int load_own(struct reading *reading)
 {
-	const struct program *program = reading->core->program;
-	const char *const *name = program->modules;
-	int result = 0;
+	const char *const *name = reading->core->program->modules;
 
-	for (; result == 0 && name != NULL && *name != NULL; name++)
-		result = load_for(reading, program->name, *name);
-	return result;
+	for (; name != NULL && *name != NULL; name++) {
+		int result;
+
+		if (!modules_installed(*name))
+			return fail(reading, -ENOENT,
+			            "the module %s, without which this program is nothing, is not "
+			            "installed in %s; install it, or set LOPHTTPD_MODULE_PATH",
+			            *name, modules_folder());
+		result = modules_load(reading->core, *name, reading->error, reading->error_size);
+		if (result < 0)
+			return result;
+	}
+	return 0;
 }
 
 static int load_modules(struct reading *reading)

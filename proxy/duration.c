@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #define MILLISECOND INT64_C(1000000)
 #define SECOND (1000 * MILLISECOND)
@@ -18,27 +19,50 @@ static const struct {
 	{ "m", 60 * SECOND }, { "h", 3600 * SECOND },
 };
 
+/* As many digits as there are, value * 10 each; most bounds it. Returns how many there were. */
+static size_t read_digits(struct lop_str text, int64_t most, int64_t *value)
+{
+	size_t count = 0;
+
+	while (count < text.length && text.data[count] >= '0' && text.data[count] <= '9') {
+		if (*value <= most)
+			*value = *value * 10 + (text.data[count] - '0');
+		count++;
+	}
+	return count;
+}
+
+static const int64_t *find_unit(const char *text, size_t length)
+{
+	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+		if (strlen(units[i].name) == length &&
+		    strncasecmp(units[i].name, text, length) == 0)
+			return &units[i].length;
+	}
+	return NULL;
+}
+
 int duration_parse(struct lop_str text, int64_t *duration)
 {
-	int64_t value = 0;
-	size_t digits = 0;
+	int64_t whole = 0, part = 0, scale = 1;
+	size_t at = read_digits(text, DURATION_MAX, &whole);
 
-	while (digits < text.length && text.data[digits] >= '0' && text.data[digits] <= '9') {
-		value = value * 10 + (text.data[digits++] - '0');
-		if (value > DURATION_MAX)
-			return -ERANGE;
-	}
-	if (digits == 0)
+	if (at == 0)
 		return -EINVAL;
-	const char *unit = text.data + digits;
-	size_t length = text.length - digits;
-	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-		if (strlen(units[i].name) != length || memcmp(units[i].name, unit, length) != 0)
-			continue;
-		if (value > DURATION_MAX / units[i].length)
-			return -ERANGE;
-		*duration = value * units[i].length;
-		return 0;
+	if (at < text.length && text.data[at] == '.') {
+		struct lop_str rest = { text.data + at + 1, text.length - at - 1 };
+		size_t decimals = read_digits(rest, DURATION_MAX, &part);
+		if (decimals == 0 || decimals > 6)
+			return -EINVAL;
+		at += 1 + decimals;
+		for (; decimals > 0; decimals--)
+			scale *= 10;
 	}
-	return -EINVAL;
+	const int64_t *unit = find_unit(text.data + at, text.length - at);
+	if (unit == NULL)
+		return -EINVAL;
+	if (whole > DURATION_MAX / *unit)
+		return -ERANGE;
+	*duration = whole * *unit + part * *unit / scale;
+	return *duration > DURATION_MAX ? -ERANGE : 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A length of time as a user types it: a number with a unit, "500ms", "2s", "5m", "1h"; without
- * one it is seconds.
+ * A length of time as a user types it, in the form of the server's own options: a number, with up to
+ * six decimals, and a unit in any case: "500ms", "1.5s", "5m", "1h"; without one it is seconds.
  */
 #ifndef PROXY_DURATION_H
 #define PROXY_DURATION_H

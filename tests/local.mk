@@ -10,6 +10,7 @@ behaviour_tests = \
 	tests/behaviour/test_containment.py \
 	tests/behaviour/test_files.py \
 	tests/behaviour/test_fresh.py \
+	tests/behaviour/test_frontend.py \
 	tests/behaviour/test_headers.py \
 	tests/behaviour/test_limits.py \
 	tests/behaviour/test_listen.py \

@@ -28,7 +28,7 @@ from wire import Connection, split_responses
 LHTTPD = os.path.abspath(os.environ.get("LHTTPD") or "lhttpd")
 AM_ROOT = os.geteuid() == 0
 ORDINARY = 65534  # the uid and gid of as_user=True
-LISTENING = re.compile(r"^lhttpd: listening on (\S+)(?: behind the PROXY protocol)?$", re.M)
+LISTENING = re.compile(r"^(?:lhttpd|frontend): listening on (\S+)(?: behind the PROXY protocol)?$", re.M)
 BAD_CALL = "was killed by signal %d " % signal.SIGSYS
 SANITIZER = re.compile(r"^.*(?:ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|runtime error:).*$", re.M)
 

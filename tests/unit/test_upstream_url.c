@@ -250,11 +250,16 @@ START_TEST(times_have_units)
 		{ "5", 5 * SECOND },
 		{ "5s", 5 * SECOND },
 		{ "250ms", SECOND / 4 },
+		{ "1.5", SECOND + SECOND / 2 },
+		{ "0.000001", 1000 },
+		{ "1.5M", 90 * SECOND },
+		{ "1S", SECOND },
 		{ "2m", 120 * SECOND },
 		{ "1h", 3600 * SECOND },
 		{ "24000h", 24000 * 3600 * SECOND },
 	};
-	static const char *const bad[] = { "", "s", "-1s", "1.5s", "1 s", "1d", "1S", "+1" };
+	static const char *const bad[] = { "",   "s",  "-1s",       "1 s",   "1d", "+1",
+		                           ".5", "5.", "1.0000001", "1.5.5", "1e3" };
 	int64_t duration = -1;
 
 	for (int i = 0; i < COUNT(times); i++) {
