@@ -115,7 +115,7 @@ static int take_name(struct balance *balance, enum balance_key key, const char *
                      const char *text, char *error, size_t error_size)
 {
 	if (!is_token(name)) {
-		snprintf(error, error_size, "--balance %s: '%s' is no name of a %s", text, name,
+		snprintf(error, error_size, "%s: '%s' is no name of a %s", text, name,
 		         key == KEY_COOKIE ? "cookie" : "field");
 		return -EINVAL;
 	}
@@ -148,7 +148,7 @@ static int parse_hash(const char *text, struct balance *balance, char *error, si
 		                 error_size);
 	if (*field == '$') {
 		snprintf(error, error_size,
-		         "--balance %s: there is no %s; there are $remote_addr, $target, $host and "
+		         "%s: there is no %s; there are $remote_addr, $target, $host and "
 		         "$cookie_NAME, or write the name of a field",
 		         text, field);
 		return -EINVAL;
@@ -169,14 +169,14 @@ static int parse_sticky(const char *text, struct balance *balance, char *error, 
 		name = text + strlen("sticky:cookie=");
 	else if (strcmp(text, "sticky") != 0 && strcmp(text, "sticky:cookie") != 0) {
 		snprintf(error, error_size,
-		         "--balance %s: after sticky comes nothing, :cookie, :cookie=NAME or "
+		         "%s: after sticky comes nothing, :cookie, :cookie=NAME or "
 		         ":address",
 		         text);
 		return -EINVAL;
 	}
 	if (!sticky_available()) {
 		snprintf(error, error_size,
-		         "--balance %s: cookies are signed, and this was built without OpenSSL; "
+		         "%s: cookies are signed, and this was built without OpenSSL; "
 		         "use sticky:address",
 		         text);
 		return -EINVAL;
@@ -207,7 +207,7 @@ int balance_parse(const char *text, struct balance *balance, char *error, size_t
 	if (strncmp(text, "sticky", strlen("sticky")) == 0)
 		return parse_sticky(text, balance, error, error_size);
 	snprintf(error, error_size,
-	         "--balance %s: expected round-robin, least-connections, random, hash:FIELD or "
+	         "%s: expected round-robin, least-connections, random, hash:FIELD or "
 	         "sticky[:cookie[=NAME]|:address]",
 	         text);
 	return -EINVAL;

@@ -113,20 +113,23 @@ static int take_part(const struct part *part, struct health_check *check)
 
 static int refuse(const struct part *part, int result, char *error, size_t error_size)
 {
-	if (result == -ENOENT)
+	if (part->name.length == 0)
 		snprintf(error, error_size,
-		         "--health: there is no '%.*s'; there are path, interval, timeout, rise, "
+		         "a setting is missing; expected as in path=/up,interval=2s");
+	else if (result == -ENOENT)
+		snprintf(error, error_size,
+		         "there is no '%.*s'; there are path, interval, timeout, rise, "
 		         "fall, expect and host, as in path=/up,interval=2s",
 		         (int)part->name.length, part->name.data);
 	else if (result == -EINVAL)
 		snprintf(error, error_size,
-		         "--health: '%.*s' is no value of %.*s; expected as in path=/up,"
+		         "'%.*s' is no value of %.*s; expected as in path=/up,"
 		         "interval=2s,timeout=1s,rise=2,fall=3,expect=200 (or 2xx, 200-399),"
 		         "host=NAME",
 		         (int)part->value.length, part->value.data, (int)part->name.length,
 		         part->name.data);
 	else
-		snprintf(error, error_size, "--health: %s", strerror(-result));
+		snprintf(error, error_size, "%s", strerror(-result));
 	return result == -ENOENT ? -EINVAL : result;
 }
 
@@ -140,7 +143,7 @@ int health_parse(const char *text, struct health_check *check, char *error, size
 		.expect_low = 200,
 		.expect_high = 399,
 	};
-	while (*text != '\0') {
+	for (bool more = true; more;) {
 		const size_t length = strcspn(text, ",");
 		const char *equals = memchr(text, '=', length);
 		struct part part = { .name = { text, length }, .value = { "", 0 } };
@@ -156,17 +159,18 @@ int health_parse(const char *text, struct health_check *check, char *error, size
 			health_clear(check);
 			return refuse(&part, result, error, error_size);
 		}
-		text += length + (text[length] == ',');
+		more = text[length] == ',';
+		text += length + more;
 	}
 	/* Long enough for a busy server, and checks do not overlap. */
 	if (check->timeout == 0 || check->timeout > check->interval)
 		check->timeout = check->interval;
-	if (check->path == NULL && (check->path = strdup("/")) == NULL) {
-		health_clear(check);
-		snprintf(error, error_size, "--health: %s", strerror(ENOMEM));
-		return -ENOMEM;
-	}
-	return 0;
+	if (check->path != NULL)
+		return 0;
+	health_clear(check);
+	snprintf(error, error_size,
+	         "path is missing: what servers are asked for, as in path=/up,interval=2s");
+	return -EINVAL;
 }
 
 void health_clear(struct health_check *check)

@@ -330,9 +330,16 @@ static const struct lop_hook hooks[] = {
 	LOP_HOOK_END,
 };
 
+/* OpenSSL speaks to https servers, and signs cookies. */
+#ifdef HAVE_OPENSSL
+#define PROXY_NEEDS (LOP_NEEDS_CONNECT | LOP_NEEDS_CLOCK | LOP_NEEDS_ENCRYPT)
+#else
+#define PROXY_NEEDS (LOP_NEEDS_CONNECT | LOP_NEEDS_CLOCK)
+#endif
+
 LOP_EXPORT_MODULE = {
 	LOP_MODULE_HEADER("proxy", "1.0", "passes requests on to other servers and shares the load",
-	                  LOP_NEEDS_CONNECT | LOP_NEEDS_CLOCK),
+	                  PROXY_NEEDS),
 	.options = proxy_options,
 	.init = proxy_init,
 	.stage = proxy_stage,
