@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MIB ((size_t)1024 * 1024)
 #define CACHE_DEFAULT (32 * MIB)
@@ -166,11 +167,26 @@ static int autoindex_init(struct lop_core *core, void **state)
 	return 0;
 }
 
+/* Where the icons lie that came with the server. A program that was not installed is told by its
+ * environment, but not a set-uid one: whoever runs that is not to choose what it reads. */
+static const char *default_icons(char *room, size_t size)
+{
+	const char *data = NULL;
+
+	if (getuid() == geteuid() && getgid() == getegid())
+		data = getenv("LOPHTTPD_DATA_PATH");
+	if (data == NULL || data[0] == '\0' ||
+	    snprintf(room, size, "%s/icons", data) >= (int)size)
+		return LOP_DATADIR "/icons";
+	return room;
+}
+
 /* While they are in reach. Without icons a listing is still a listing. */
 static int configure(struct autoindex *autoindex)
 {
+	char room[4096];
 	const char *folder = autoindex->icon_folder != NULL ? autoindex->icon_folder
-	                                                    : LOP_DATADIR "/icons";
+	                                                    : default_icons(room, sizeof(room));
 	int result = icons_read(autoindex->icons, folder);
 
 	autoindex->quiet = lop_core_quiet(autoindex->core);

@@ -314,6 +314,16 @@ def icons_come_under_a_path_of_their_own():
 
 
 @test
+def a_program_that_is_not_installed_finds_its_icons_by_its_environment():
+    with Server(site.running().root, "-i", env={"LOPHTTPD_DATA_PATH": os.path.dirname(ICONS)}) as own:
+        equal(own.get("/.lophttpd/icons/folder.svg").status, 200, "status of an icon")
+        check("url(" in listing("/", own).text, "the page has no icons")
+    with Server(site.running().root, "-i", env={"LOPHTTPD_DATA_PATH": "/nonexistent"}) as own:
+        equal(own.get("/.lophttpd/icons/folder.svg").status, 404, "status without icons")
+        check("url(" not in listing("/", own).text, "the page names icons")
+
+
+@test
 def a_base_is_carried():
     base = "http://proxy.example/path/"
     with Server(site.running().root, "-B", base, "--autoindex-icons", ICONS) as server:
