@@ -109,6 +109,11 @@ struct listing {
 	uint64_t hash;    /* of all that is shown */
 	int64_t modified; /* the latest */
 	size_t folder_count;
+	size_t prefix;      /* bytes with which all files' names begin */
+	const char *file;   /* the name of one */
+	uint64_t *keys;     /* natural_key() of each entry, while they are ordered by name; may be NULL */
+	size_t keyed;
+	bool keys_tried;
 	struct sort sorts[SORT_COUNT];
 	bool sort_begun[SORT_COUNT];
 	struct page *pages; /* that are being made, or kept */

@@ -94,6 +94,7 @@ void listing_release(struct listing **listing)
 		free(gone->names[i]);
 	free(gone->blocks);
 	free(gone->names);
+	free(gone->keys);
 	text_free(&gone->header);
 	text_free(&gone->readme);
 	lop_root_release(&gone->root);
@@ -158,6 +159,19 @@ static const char *keep_name(struct listing *listing, const char *name, size_t l
 	return kept;
 }
 
+static void narrow_prefix(struct listing *listing, const struct entry *entry)
+{
+	if (listing->file == NULL) {
+		listing->file = entry->name;
+		listing->prefix = entry->length;
+	}
+	if (listing->prefix > entry->length)
+		listing->prefix = entry->length;
+	while (listing->prefix > 0 &&
+	       memcmp(listing->file, entry->name, listing->prefix) != 0)
+		listing->prefix--;
+}
+
 static int add_entry(struct listing *listing, const struct entry *entry)
 {
 	const size_t at = listing->count % LISTING_BLOCK;
@@ -189,6 +203,8 @@ static int add_entry(struct listing *listing, const struct entry *entry)
 	}
 	if (entry->kind == KIND_FOLDER)
 		listing->folder_count++;
+	else
+		narrow_prefix(listing, kept);
 	if (entry->modified > listing->modified)
 		listing->modified = entry->modified;
 	hash_entry(listing, kept);
@@ -335,8 +351,39 @@ static int folders_first(const struct entry *a, const struct entry *b)
 	return (b->kind == KIND_FOLDER) - (a->kind == KIND_FOLDER);
 }
 
+/* Makes the keys for the order of names, folders before files. Returns true when all are there, or
+ * memory for them is not. */
+static bool make_keys(struct listing *listing, int64_t since)
+{
+	if (!listing->keys_tried) {
+		listing->keys_tried = true;
+		listing->keys = malloc((listing->count + 1) * sizeof(*listing->keys));
+		/* A number is compared as a whole. */
+		while (listing->prefix > 0 && listing->file[listing->prefix - 1] >= '0' &&
+		       listing->file[listing->prefix - 1] <= '9')
+			listing->prefix--;
+	}
+	for (; listing->keys != NULL && listing->keyed < listing->count; listing->keyed++) {
+		const struct entry *entry = listing_entry(listing, (uint32_t)listing->keyed);
+		const bool folder = entry->kind == KIND_FOLDER;
+		const size_t skip = folder ? 0 : listing->prefix;
+
+		if (listing->keyed % 256 == 255 && slice_over(since))
+			return false;
+		listing->keys[listing->keyed] =
+			natural_key(entry->name + skip, entry->length - skip) >> 1 |
+			(uint64_t)!folder << 63;
+	}
+	return true;
+}
+
 static int by_name(const void *context, uint32_t first, uint32_t second)
 {
+	const uint64_t *keys = ((const struct listing *)context)->keys;
+
+	if (keys != NULL && keys[first] != keys[second])
+		return keys[first] < keys[second] ? -1 : 1;
+
 	const struct entry *a = listing_entry(context, first), *b = listing_entry(context, second);
 	int result = folders_first(a, b);
 
@@ -382,6 +429,8 @@ int listing_sort(struct listing *listing, enum sort_key key)
 			return result;
 		from = listing->sorts[SORT_NAME].order;
 	}
+	if (key == SORT_NAME && !sort->done && !make_keys(listing, since))
+		return 0;
 	if (!listing->sort_begun[key]) {
 		result = sort_begin(sort, from, listing->count);
 		if (result < 0)
@@ -394,5 +443,7 @@ int listing_sort(struct listing *listing, enum sort_key key)
 		if (slice_over(since))
 			return 0;
 	}
+	free(listing->keys);
+	listing->keys = NULL;
 	return 1;
 }

@@ -71,6 +71,48 @@ int natural_compare(const char *a, size_t a_length, const char *b, size_t b_leng
 	return (a_length > b_length) - (a_length < b_length);
 }
 
+/* A number among other bytes: how many digits it has, zeros in front not counted, in a byte that lies
+ * where digits lie, and then two digits a byte. Returns where the name goes on. */
+static size_t key_number(const char *name, size_t length, size_t at, unsigned char *key, size_t *used)
+{
+	size_t end, count, kept = 0;
+
+	while (at < length && name[at] == '0')
+		at++;
+	for (end = at; end < length && is_digit(name[end]); end++)
+		;
+	count = end - at;
+	key[(*used)++] = (unsigned char)('0' + (count < 9 ? count : 9));
+	if (count >= 9 && *used < sizeof(uint64_t))
+		key[(*used)++] = (unsigned char)(count < 255 ? count : 255);
+	/* Of two with more digits than that, only the length of the name behind them would tell. */
+	for (; count < 255 && kept < count && *used < sizeof(uint64_t); kept += 2) {
+		unsigned char second = kept + 1 < count ? (unsigned char)(name[at + kept + 1] - '0') : 0;
+
+		key[(*used)++] = (unsigned char)((name[at + kept] - '0') << 4 | second);
+	}
+	if (count >= 255)
+		*used = sizeof(uint64_t);
+	return end;
+}
+
+uint64_t natural_key(const char *name, size_t length)
+{
+	unsigned char key[sizeof(uint64_t)] = { 0 };
+	uint64_t number = 0;
+	size_t used = 0;
+
+	for (size_t i = 0; i < length && used < sizeof(key);) {
+		if (is_digit(name[i]))
+			i = key_number(name, length, i, key, &used);
+		else
+			key[used++] = fold(name[i++]);
+	}
+	for (size_t i = 0; i < sizeof(key); i++)
+		number = number << 8 | key[i];
+	return number;
+}
+
 int sort_begin(struct sort *sort, const uint32_t *order, size_t count)
 {
 	*sort = (struct sort){ .count = count, .width = 1 };

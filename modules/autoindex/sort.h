@@ -13,6 +13,11 @@
  * is equal so is ordered by its bytes, so that only equal names compare as equal. */
 int natural_compare(const char *a, size_t a_length, const char *b, size_t b_length);
 
+/* A number for a name such that names with different numbers are in the order of these: most pairs
+ * then need no look at the names. For names that begin alike, up to the same place that is not behind a
+ * digit, it may be made of what follows. */
+uint64_t natural_key(const char *name, size_t length);
+
 /* < 0, 0, > 0: by their indices. */
 typedef int sort_compare_f(const void *context, uint32_t a, uint32_t b);
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Measures what the content modules cost: a listing of 100,000 entries (beside nginx and lighttpd,
+"""Measures what the content modules cost: a listing of 100,000 entries or more (beside nginx and lighttpd,
 where they are installed), how another client fares meanwhile, and a small file with vhost and
 without. LHTTPD and LOPHTTPD_MODULE_PATH name the program and its modules; wrk is needed for vhost.
 """
@@ -119,8 +119,8 @@ def probe(server, latencies, ended):
     connection.close()
 
 
-def measure_listing(root, rounds):
-    print("listing of 100,000 entries, made anew each time: best of %d" % rounds)
+def measure_listing(root, entries, rounds):
+    print("listing of %d entries, made anew each time: best of %d" % (entries, rounds))
     servers = [("lhttpd", lhttpd("-i"), LHTTPD)]
     for name, command in (("nginx", nginx), ("lighttpd", lighttpd)):
         binary = shutil.which(name, path=PATH)
@@ -174,7 +174,9 @@ def measure_vhost(root, rounds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--entries", type=int, default=100000)
+    options = parser.parse_args()
+    rounds = options.rounds
     root = tempfile.mkdtemp(prefix="lophttpd-bench-tree-")
     try:
         os.chmod(root, 0o755)
@@ -183,10 +185,10 @@ def main():
         for path in (root + "/kib", root + "/vhostbench/kib"):
             with open(path, "wb") as file:
                 file.write(b"k" * 1024)
-        for number in range(100000):
+        for number in range(options.entries):
             os.close(os.open("%s/big/package-name-%d_1.2.deb" % (root, number),
                              os.O_CREAT | os.O_WRONLY, 0o644))
-        measure_listing(root, rounds)
+        measure_listing(root, options.entries, rounds)
         measure_vhost(root, rounds)
     finally:
         shutil.rmtree(root)

@@ -19,6 +19,54 @@ static int compare(const char *a, const char *b)
 	return (result > 0) - (result < 0);
 }
 
+/* Names of a few letters that matter, different for each number. */
+static size_t make_name(unsigned number, char *name)
+{
+	static const char letters[] = "aAbZ019.-/:\x7f\xff";
+	size_t length = 0;
+
+	for (; number > 0; number /= sizeof(letters) - 1)
+		name[length++] = letters[number % (sizeof(letters) - 1)];
+	return length;
+}
+
+START_TEST(keys_never_contradict_the_order_of_names)
+{
+	unsigned seed = 1, told = 0;
+	char a[400], b[400];
+
+	for (unsigned i = 0; i < 400000; i++) {
+		size_t first = make_name(seed = seed * 1664525 + 1013904223, a);
+		size_t second = make_name(seed = seed * 1664525 + 1013904223, b);
+		const size_t shared = seed >> 28 & 3;
+		uint64_t key, other;
+
+		if (i % 3 == 0)
+			second = make_name(seed ^ 0x80000000, b);
+		memcpy(b, a, shared <= first && shared <= second ? shared : 0);
+		key = natural_key(a, first);
+		other = natural_key(b, second);
+		if (key == other)
+			continue;
+		told++;
+		ck_assert_msg((key < other) == (natural_compare(a, first, b, second) < 0),
+		              "%.*s and %.*s", (int)first, a, (int)second, b);
+	}
+	ck_assert_uint_gt(told, 300000);
+	memset(a, '7', sizeof(a));
+	memset(b, '7', sizeof(b));
+	for (size_t first = 1; first < sizeof(a); first += 7) {
+		for (size_t second = 1; second < sizeof(b); second += 5) {
+			if (natural_key(a, first) != natural_key(b, second))
+				ck_assert((natural_key(a, first) < natural_key(b, second)) ==
+				          (first < second));
+		}
+	}
+	ck_assert_uint_lt(natural_key("file2", 5), natural_key("file10", 6));
+	ck_assert_uint_eq(natural_key("007", 3), natural_key("7", 1));
+}
+END_TEST
+
 START_TEST(names_are_in_natural_order)
 {
 	static const char *const names[] = {
@@ -216,6 +264,7 @@ int main(void)
 	TCase *test = tcase_create("pure parts");
 
 	tcase_add_test(test, names_are_in_natural_order);
+	tcase_add_test(test, keys_never_contradict_the_order_of_names);
 	tcase_add_test(test, slices_sort_like_a_whole);
 	tcase_add_test(test, names_are_escaped);
 	tcase_add_test(test, sizes_are_rounded);
