@@ -59,6 +59,34 @@ def the_port_counts_unless_it_is_the_scheme_s():
 
 
 @test
+def each_port_that_is_listened_on_may_have_its_folder():
+    """What a client sends by itself for a URL with a port; files, listings and uploads."""
+    with Server({"a.txt": b"default"}, "-H", "-i", "-U", "in", "-l", "127.0.0.1:0", "-l",
+                "127.0.0.1:0", port=None, listeners=2) as own:
+        addresses = own.running().addresses
+        for address in addresses:
+            folder = own.path("vhostlocalhost:%d" % address[1])
+            os.makedirs(folder + "/in")
+            with open(folder + "/port.txt", "w", encoding="ascii") as file:
+                file.write("port %d" % address[1])
+            if AM_ROOT:
+                os.chown(folder + "/in", run_uid(), -1)
+        for address in addresses:
+            host = "localhost:%d" % address[1]
+            with Connection(address) as connection:
+                equal(connection.request("GET", "/port.txt", host=host).body,
+                      b"port %d" % address[1], "the file of " + host)
+                check(b"port.txt" in connection.request("GET", "/", host=host).body,
+                      "the listing of " + host)
+                equal(connection.request("PUT", "/sent", host=host, body=b"some").status, 201,
+                      "status of an upload to " + host)
+                equal(os.listdir(own.path("vhostlocalhost:%d/in" % address[1])), ["sent"],
+                      "the uploads of " + host)
+                equal(connection.request("GET", "/a.txt", host="localhost").body, b"default",
+                      "what is served without a port")
+
+
+@test
 def ipv6_literals_in_any_spelling():
     for host in ("[::1]", "[0:0:0:0:0:0:0:1]", "[::0001]:80", "[0::1]"):
         served(host, b"literal")
