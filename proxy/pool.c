@@ -313,11 +313,13 @@ static bool chosen(const struct change *change, const struct server *server)
 static int keep_or_join(struct pool *pool, struct change *change, const struct upstream_url *url,
                         const union server_address *address, socklen_t length, uint32_t weight)
 {
-	struct server *server = find_server(pool, url, address, length);
+	struct server *server;
 	int result;
 
 	if (length > sizeof *address)
 		return -EINVAL;
+	weight = weight < 1 ? 1 : weight > WEIGHT_MOST ? WEIGHT_MOST : weight;
+	server = find_server(pool, url, address, length);
 	if (server == NULL) {
 		result = server_new(pool, url, address, length, weight, &server);
 		if (result < 0)

@@ -19,6 +19,7 @@
 
 /* Of a weight of 1, so that a slow start has steps. */
 #define WEIGHT_SCALE 64
+#define WEIGHT_MOST 256
 
 /* The chosen of one kind: servers [from, to). */
 struct level {
