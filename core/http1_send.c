@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "error_page.h"
 #include "http1_private.h"
@@ -78,6 +79,16 @@ static char *put_field(char *out, const struct response_field *field)
 	return PUT(out, "\r\n");
 }
 
+static bool has_field(const struct response *response, const char *name, size_t length)
+{
+	for (unsigned i = 0; i < response->field_count; i++) {
+		if (response->fields[i].name.length == length &&
+		    strncasecmp(response->fields[i].name.data, name, length) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Renders the head into out, which holds head_size() bytes; *date is where the date stands. */
 static size_t render_head(const struct lop_request *request, const struct framing *framing,
                           char *out, size_t *date)
@@ -85,10 +96,15 @@ static size_t render_head(const struct lop_request *request, const struct framin
 	const struct response *response = &request->response;
 	char *p = put_status(out, response->status);
 
-	p = PUT(p, "Server: " SERVER "\r\nDate: ");
-	*date = (size_t)(p - out);
-	p = put(p, worker_date(request->worker), DATE_LENGTH);
-	p = PUT(p, "\r\n");
+	*date = 0;
+	if (!has_field(response, "server", 6))
+		p = PUT(p, "Server: " SERVER "\r\n");
+	if (!has_field(response, "date", 4)) {
+		p = PUT(p, "Date: ");
+		*date = (size_t)(p - out);
+		p = put(p, worker_date(request->worker), DATE_LENGTH);
+		p = PUT(p, "\r\n");
+	}
 	for (unsigned i = 0; i < response->field_count; i++)
 		p = put_field(p, &response->fields[i]);
 	if (framing->length >= 0) {

@@ -4,8 +4,8 @@
  * is memory, a range of a file, or a stream that the core pulls; everything that can be sent is one
  * of these three, in any order.
  *
- * The protocol adds Date, Server, Connection, Content-Length or chunked framing by itself: do not
- * set those. A body that was set is not sent with HEAD, 204 and 304.
+ * The protocol adds Connection, Content-Length or chunked framing by itself: do not set those. It adds
+ * Date and Server unless they are set, as a gateway does with those of the origin. A body that was set is not sent with HEAD, 204 and 304.
  */
 #ifndef LOPHTTPD_RESPONSE_H
 #define LOPHTTPD_RESPONSE_H
