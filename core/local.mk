@@ -2,7 +2,7 @@
 # The program. libcore.a is all of it but main(), for unit tests and fuzz targets; lhttpd is linked
 # with the objects themselves, because modules use functions that the core alone would not pull in.
 
-sbin_PROGRAMS += lhttpd frontend
+sbin_PROGRAMS += lhttpd
 noinst_LIBRARIES += libcore.a
 
 libcore_a_SOURCES = \
@@ -180,10 +180,5 @@ lhttpd_SOURCES = core/main.c
 lhttpd_CFLAGS = $(libcore_a_CFLAGS)
 lhttpd_LDFLAGS = $(HARDEN_LDFLAGS) $(INSTRUMENT_LDFLAGS) $(PIE_LDFLAGS) -export-dynamic
 lhttpd_LDADD = $(libcore_a_OBJECTS) $(LTDL_LIBS)
-
-frontend_SOURCES = proxy/frontend.c
-frontend_CFLAGS = $(lhttpd_CFLAGS)
-frontend_LDFLAGS = $(lhttpd_LDFLAGS)
-frontend_LDADD = $(lhttpd_LDADD)
 
 EXTRA_DIST += core/api.sym

@@ -84,3 +84,10 @@ modules_proxy_la_SOURCES = \
 	proxy/url.h
 modules_proxy_la_CPPFLAGS = $(AM_CPPFLAGS) -iquote $(srcdir)/proxy $(OPENSSL_CFLAGS) $(CARES_CFLAGS)
 modules_proxy_la_LIBADD = $(OPENSSL_LIBS) $(CARES_LIBS)
+
+# The same core by another name.
+sbin_PROGRAMS += frontend
+frontend_SOURCES = proxy/frontend.c
+frontend_CFLAGS = $(lhttpd_CFLAGS)
+frontend_LDFLAGS = $(lhttpd_LDFLAGS)
+frontend_LDADD = $(lhttpd_LDADD)

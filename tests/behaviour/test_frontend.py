@@ -111,6 +111,24 @@ def a_file_is_checked():
     equal((status, errors), (0, "frontend: the options are in order\n"), "a good file")
 
 
+@test
+def each_line_of_the_example_can_stand():
+    """As it is, and with each commented line."""
+    path = os.path.join(os.environ.get("srcdir", ""), "doc", "sample.conf")
+    if not os.path.exists(path):
+        path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../doc/sample.conf")
+    with open(path) as file:
+        lines = file.read().splitlines()
+    examples = [number for number, line in enumerate(lines)
+                if line.startswith("#") and not line.startswith("# ")]
+    check(len(examples) > 10, "only %d examples" % len(examples))
+    for number in [None, *examples]:
+        text = "\n".join(line[1:] if at == number else line for at, line in enumerate(lines))
+        status, errors, _ = check_file(text)
+        equal((status, errors), (0, "frontend: the options are in order\n"),
+              "with line %s" % (number and lines[number]))
+
+
 WRONG = (
     ("map /a http//127.0.0.1/", "map: http//127.0.0.1/: a URL begins with"),
     ("map /a http://127.0.0.1:99999/", "1 to 65535"),

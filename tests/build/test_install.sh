@@ -26,7 +26,8 @@ quietly in_build install DESTDIR="$scratch/root"
 ok "make install works with DESTDIR" $?
 
 status=0
-for file in sbin/lhttpd include/lophttpd/log.h lophttpd/log_file.so \
+for file in sbin/lhttpd sbin/frontend man8/frontend.8 lophttpd/sample.conf lophttpd/proxy.so \
+	include/lophttpd/log.h lophttpd/log_file.so \
 	lophttpd/autoindex.so lophttpd/vhost.so lophttpd/icons/folder.svg pkgconfig/lophttpd.pc \
 	aclocal/lophttpd.m4; do
 	# The prefix differs (make distcheck has its own); what lies below does not.
@@ -35,10 +36,26 @@ for file in sbin/lhttpd include/lophttpd/log.h lophttpd/log_file.so \
 		status=1
 	fi
 done
-ok "program, headers, modules and build files are installed" $status
+ok "programs, headers, modules and build files are installed" $status
 
 [ -z "$(find "$scratch/root" -name '*.la' -o -name 'skeleton.so')" ]
 ok "no libtool files and no example are installed" $?
+
+# The programs find the modules where they were installed; a name says which program it is.
+module_folder=$(dirname "$(find "$scratch/root" -name proxy.so)")
+status=0
+for program in lhttpd frontend; do
+	said=$(LOPHTTPD_MODULE_PATH=$module_folder \
+		"$(find "$scratch/root" -path "*/sbin/$program")" -V 2>&1)
+	case $said in
+	"$program "*) ;;
+	*)
+		echo "# $said"
+		status=1
+		;;
+	esac
+done
+ok "the installed programs run" $status
 
 # --- a module of a third party --------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ listed "every public header is installed" include/local.mk "$srcdir"/include/lop
 listed "every source of the core is built" core/local.mk "$srcdir"/core/*.[ch]
 listed "every module is built" modules/local.mk "$srcdir"/modules/*.c \
 	"$srcdir"/modules/*/*.[ch]
+listed "every source of the proxy is built" proxy/local.mk "$srcdir"/proxy/*.[ch]
 listed "every icon is installed" modules/local.mk "$srcdir"/icons/*.svg
 listed "every unit test runs" tests/local.mk "$srcdir"/tests/unit/test_*.c
 listed "every behaviour test runs" tests/local.mk "$srcdir"/tests/behaviour/test_*.py
@@ -37,7 +38,8 @@ listed "every test of outside modules runs" tests/local.mk "$srcdir"/tests/modul
 	"$srcdir"/tests/module/*/*.*
 listed "every fuzz target replays its corpus" tests/local.mk "$srcdir"/tests/fuzz/fuzz_*.c
 listed "every build test runs" tests/local.mk "$srcdir"/tests/build/test_*.sh
-listed "every manual page and document is installed" doc/local.mk "$srcdir"/man/*.[0-9] "$srcdir"/doc/*.md
+listed "every manual page and document is installed" doc/local.mk "$srcdir"/man/*.[0-9] \
+	"$srcdir"/doc/*.md "$srcdir"/doc/*.conf
 
 status=0
 for source in "$srcdir"/tests/fuzz/fuzz_*.c; do

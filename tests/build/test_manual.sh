@@ -123,6 +123,16 @@ done <"$scratch/options" >"$scratch/untold"
 tell "default not in lhttpd.8" <"$scratch/untold"
 ok "lhttpd.8 tells the defaults of --help" $?
 
+# Each directive of frontend is in its page, and each of the page is one of frontend.
+sed -n 's/.*{ \.name = "\([a-z-]*\)", \.option.*/\1/p' "$srcdir/proxy/frontend.c" | sort >"$scratch/directives"
+sed -n 's/^\.It Cm \([a-z]*\) .*/\1/p' "$srcdir/man/frontend.8" | sort >"$scratch/paged"
+[ -s "$scratch/directives" ] && comm -23 "$scratch/directives" "$scratch/paged" | tell "not in frontend.8"
+ok "frontend.8 describes every directive" $?
+comm -13 "$scratch/directives" "$scratch/paged" | while read -r name; do
+	cut -d ' ' -f 2 "$scratch/options" | grep -qx -e "$name" || echo "$name"
+done | tell "neither directive nor option"
+ok "frontend.8 describes no other directive" $?
+
 # --- mentions -------------------------------------------------------------------------------------
 
 # Those of other programs are known too: of bootstrap, configure, curl, pkg-config, the benchmark. An option
@@ -141,7 +151,7 @@ mentioned() {
 	sed -e 's/\.Fl -/ --/g' -e 's/ Fl -/ --/g' "$@" | tr -c 'a-zA-Z0-9=-' '\n' |
 		sed -n 's/^--\([a-z][a-z0-9-]*\).*/\1/p' | sort -u
 }
-for file in "$page" "$srcdir/README.md" "$srcdir"/doc/*.md; do
+for file in "$page" "$srcdir/man/frontend.8" "$srcdir/README.md" "$srcdir"/doc/*.md; do
 	mentioned "$file" | comm -23 - "$scratch/known" | tell "unknown option"
 	ok "${file#"$srcdir"/} mentions only options that exist" $?
 done
