@@ -137,6 +137,11 @@ static int make_pools(struct proxy *proxy)
 		return result;
 	proxy->checks = (struct check_transport){ check_begin, check_read, check_write, check_end,
 		                                  proxy };
+	settings.check_preface = (struct lop_str){
+		proxy->check_header,
+		proxy_header_write(proxy->settings.send_proxy, &(struct proxy_header){ 0 },
+		                   proxy->check_header),
+	};
 	settings.secure = proxy->secure != NULL ? &proxy->checks : NULL;
 	settings.secret = proxy->secret;
 	settings.server_gone = upstreams_forget;

@@ -68,6 +68,7 @@ struct proxy {
 	struct secure *secure;     /* NULL: there is no https upstream */
 	struct secret *secret;     /* of sticky cookies; NULL: there are none */
 	struct check_transport checks;
+	char check_header[PROXY_HEADER_SIZE];
 
 	/* this worker's */
 	struct lop_worker *worker;
