@@ -139,7 +139,7 @@ static int make_pools(struct proxy *proxy)
 		                                  proxy };
 	settings.check_preface = (struct lop_str){
 		proxy->check_header,
-		proxy_header_write(proxy->settings.send_proxy, &(struct proxy_header){ 0 },
+		proxy_header_write(proxy->settings.send_proxy, &(struct proxy_header){ .source_port = 0 },
 		                   proxy->check_header),
 	};
 	settings.secure = proxy->secure != NULL ? &proxy->checks : NULL;
