@@ -530,8 +530,8 @@ def requests_follow_a_name():
          NameServer() as dns:
         dns.a("web.test", "127.0.0.1", ttl=0)
         for user in (False, True):
-            with Front(dns, "http://web.test:%d/" % one.port_number, workers=2,
-                       as_user=user) as front:
+            # One worker: of several each has its own view for a moment.
+            with Front(dns, "http://web.test:%d/" % one.port_number, as_user=user) as front:
                 front.wait_who("one")
                 dns.a("web.test", "127.0.0.1", "127.0.0.2", ttl=0)
                 front.wait_who("one", "two")
