@@ -16,15 +16,13 @@
 
 typedef long translate_f(const struct way_back *back, struct lop_str value, char *out, size_t size);
 
-/* What is not passed on as it is. Date and Server are the protocol's own. */
+/* What is not passed on as it is. */
 static const struct {
 	uint8_t length;
 	const char *name;
 	translate_f *translate; /* NULL: dropped */
 } known[] = {
-	{ 4, "date", NULL },
 	{ 4, "link", route_link },
-	{ 6, "server", NULL },
 	{ 7, "refresh", route_refresh },
 	{ 8, "location", route_location },
 	{ 10, "set-cookie", route_cookie },

@@ -221,6 +221,32 @@ static int set_first(struct exchange *exchange, const char *data, size_t length)
 	                                (size_t)(data - lop_memory_data(input)), length);
 }
 
+/* Whether the upstream has closed, and everything that it sent is here. */
+static bool is_over(const struct exchange *exchange)
+{
+	return exchange->upstream->hangup && !exchange->upstream->readable;
+}
+
+/* Behind a hang-up the rest is at hand: receives it too, as far as there is room. */
+static int receive_rest(struct exchange *exchange, const char *data, size_t *length)
+{
+	const char *end = lop_memory_data(exchange->proxy->input) + INPUT_SIZE;
+
+	while (exchange->upstream->hangup && exchange->upstream->readable &&
+	       data + *length < end) {
+		char *next = (char *)(uintptr_t)data + *length;
+		ssize_t count = upstream_receive(exchange->upstream, next, (size_t)(end - next), NULL);
+
+		if (count < 0 && count != -EAGAIN)
+			return (int)count;
+		if (count <= 0)
+			exchange->upstream->readable = false;
+		else
+			*length += (size_t)count;
+	}
+	return 0;
+}
+
 static int set_length(struct exchange *exchange, char *data, size_t length)
 {
 	int result;
@@ -230,6 +256,9 @@ static int set_length(struct exchange *exchange, char *data, size_t length)
 		length = (size_t)exchange->left;
 	}
 	exchange->left -= (int64_t)length;
+	/* Nothing was passed on yet: the client can be told. */
+	if (exchange->left > 0 && is_over(exchange))
+		return -ECONNRESET;
 	result = set_first(exchange, data, length);
 	if (result < 0)
 		return result;
@@ -247,6 +276,8 @@ static int set_chunked(struct exchange *exchange, char *data, size_t length)
 
 	if (count < 0)
 		return (int)count;
+	if (!exchange->ended && is_over(exchange))
+		return -ECONNRESET;
 	result = set_first(exchange, data, (size_t)count);
 	if (result < 0)
 		return result;
@@ -256,6 +287,18 @@ static int set_chunked(struct exchange *exchange, char *data, size_t length)
 		return 0;
 	}
 	return stream(exchange, -1);
+}
+
+static int set_until_close(struct exchange *exchange, const char *data, size_t length)
+{
+	int result = set_first(exchange, data, length);
+
+	if (result < 0 || !is_over(exchange))
+		return result < 0 ? result : stream(exchange, -1);
+	exchange->ended = true;
+	exchange->keep = false;
+	exchange_finish(exchange);
+	return 0;
 }
 
 int exchange_set_body(struct exchange *exchange, const struct answer *answer, char *data,
@@ -282,10 +325,12 @@ int exchange_set_body(struct exchange *exchange, const struct answer *answer, ch
 			return stream(exchange, answer->length);
 		return stream(exchange, answer->framing == ANSWER_NONE ? 0 : -1);
 	}
+	result = receive_rest(exchange, data, &length);
+	if (result < 0)
+		return result;
 	if (answer->framing == ANSWER_LENGTH)
 		return set_length(exchange, data, length);
 	if (answer->framing == ANSWER_CHUNKED)
 		return set_chunked(exchange, data, length);
-	result = set_first(exchange, data, length);
-	return result < 0 ? result : stream(exchange, -1);
+	return set_until_close(exchange, data, length);
 }

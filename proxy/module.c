@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "proxy.h"
@@ -239,6 +240,26 @@ static void make_pipe(struct proxy *proxy)
 #endif
 }
 
+/* In a chroot, paths mean something else than to who typed them. */
+static void look_for_sockets(struct proxy *proxy)
+{
+	for (size_t i = 0; i < proxy->routes.count; i++) {
+		const struct route *route = &proxy->routes.items[i];
+
+		for (size_t j = 0; j < route->url_count; j++) {
+			const struct upstream_url *url = &route->urls[j];
+			struct stat status;
+
+			if (url->kind != UPSTREAM_UNIX || lstat(url->host, &status) == 0)
+				continue;
+			lop_worker_message(proxy->worker, LOP_LOG_WARNING,
+			                   "proxy: cannot see the socket %s: %s; in a chroot it must be "
+			                   "below the web root, and is named as seen from there",
+			                   url->host, strerror(errno));
+		}
+	}
+}
+
 static int worker_begins(struct proxy *proxy, struct lop_worker *worker)
 {
 	int result;
@@ -250,6 +271,8 @@ static int worker_begins(struct proxy *proxy, struct lop_worker *worker)
 	proxy->input = lop_memory_new(INPUT_SIZE);
 	if (proxy->scratch == NULL || proxy->input == NULL)
 		return -ENOMEM;
+	if (lop_worker_index(worker) == 0)
+		look_for_sockets(proxy);
 	result = shared_start(proxy->shared, worker);
 	for (size_t i = 0; i < proxy->routes.count && result == 0; i++)
 		result = pool_start(proxy->routes.items[i].pool, worker);

@@ -14,7 +14,8 @@
 struct tunnel {
 	struct exchange *exchange;
 	struct tunnel *next, *previous; /* in the worker */
-	bool client_ended;
+	bool client_ended; /* the one direction, */
+	bool server_ended; /* and the other */
 };
 
 static void moved(struct exchange *exchange)
@@ -66,6 +67,13 @@ static int send_up(struct exchange *exchange, const char *data, size_t length)
 	return -EAGAIN;
 }
 
+static void over(struct exchange *exchange)
+{
+	lop_request_body_watch(exchange->request, NULL, NULL);
+	exchange_fail(exchange, OUTCOME_OK);
+	lop_request_wake(exchange->request);
+}
+
 void tunnel_move(struct exchange *exchange)
 {
 	struct tunnel *tunnel = exchange->tunnel;
@@ -83,6 +91,12 @@ void tunnel_move(struct exchange *exchange)
 		} else {
 			result = (int)count;
 		}
+	}
+	if (tunnel->server_ended) {
+		if (tunnel->client_ended || exchange->upstream->timed_out ||
+		    (result < 0 && result != -EAGAIN))
+			over(exchange);
+		return;
 	}
 	/* The pull will find it, and end the response. */
 	if (result < 0 && result != -EAGAIN) {
@@ -117,19 +131,26 @@ static ssize_t tunnel_pull(void *context, char *buffer, size_t size)
 		moved(exchange);
 	if (count > 0 || count == -EAGAIN)
 		return count;
+	if (count < 0) {
+		exchange_fail(exchange, OUTCOME_OK);
+		return count;
+	}
+	/* What the client sends still goes up. */
 	exchange->ended = true;
-	exchange_finish(exchange);
-	return count;
+	exchange->tunnel->server_ended = true;
+	if (exchange->tunnel->client_ended)
+		exchange_finish(exchange);
+	return 0;
 }
 
 static void tunnel_over(void *context)
 {
 	struct exchange *exchange = context;
 
-	if (exchange->state != EXCHANGE_STREAM)
+	/* With the end of one direction the other goes on. */
+	if (exchange->state != EXCHANGE_STREAM || exchange->ended)
 		return;
-	lop_request_body_watch(exchange->request, NULL, NULL);
-	exchange_fail(exchange, OUTCOME_OK);
+	over(exchange);
 }
 
 static int answer_upgrade(struct exchange *exchange, const struct answer *answer)

@@ -37,8 +37,8 @@ struct upstreams {
 	int64_t complained;    /* when a message was written last */
 };
 
-/* Something can go on, or the deadline has passed (timed_out). May be called without reason. Must
- * not close the connection, only see to it that its user runs soon. */
+/* Something can go on, or the deadline has passed (timed_out). May be called without reason, and may
+ * close the connection. */
 typedef void upstream_ready_f(void *context);
 
 enum upstream_phase {

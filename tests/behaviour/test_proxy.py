@@ -182,8 +182,10 @@ def an_answer_that_is_cut_is_never_whole():
             with server.connect() as connection:
                 connection.send(make_request("GET", "/"))
                 rest = connection.read_until_close()
-            check(b"\r\n0\r\n\r\n" not in rest and len(rest.split(b"\r\n\r\n")[1]) < 100,
-                  "a whole answer: %r" % rest)
+            # What is known before the head goes out is said instead.
+            if not rest.startswith(b"HTTP/1.1 502 "):
+                check(b"\r\n0\r\n\r\n" not in rest and len(rest.split(b"\r\n\r\n")[1]) < 100,
+                      "a whole answer: %r" % rest)
 
 
 @test
