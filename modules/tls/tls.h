@@ -81,6 +81,7 @@ struct tls {
 	struct tickets *tickets; /* the same */
 	BIO_METHOD *wire;        /* wire.c */
 	unsigned char *buffer;   /* BUFFER_SIZE; holds nothing between calls */
+	unsigned char *out;      /* WIRE_OUT, behind it; the same for records */
 	unsigned char *protocols; /* ALPN, in the form of RFC 7301 */
 	size_t protocols_length;
 	uint64_t root_device;    /* "/" as it was when the files were read */

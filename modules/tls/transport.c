@@ -283,6 +283,7 @@ static ssize_t write_records(struct tls_connection *connection, const unsigned c
 	if (ERR_peek_error() != 0)
 		ERR_clear_error();
 	connection->gathered = 0;
+	wire->out = connection->tls->out;
 	while (done < length && !wire->blocked) {
 		const size_t size = record_size(connection, length - done);
 		int written;
@@ -291,17 +292,17 @@ static ssize_t write_records(struct tls_connection *connection, const unsigned c
 		written = SSL_write(connection->ssl, data + done, (int)size);
 		if (written <= 0) {
 			result = outcome(connection, written);
+			wire->out = NULL;
 			return result < 0 && result > LOP_WANT_READ ? result : -EPROTO;
 		}
 		done += (size_t)written;
 		connection->gathered = wire_empty(wire) ? 0
 		                                        : connection->gathered + (size_t)written;
 	}
-	if (!wire->blocked && !wire_empty(wire)) {
-		result = wire_flush(wire);
-		if (result < 0 && result != LOP_WANT_WRITE)
-			return result;
-	}
+	result = wire->blocked ? 0 : wire_flush(wire);
+	wire->out = NULL;
+	if (result < 0 && result != LOP_WANT_WRITE)
+		return result;
 	if (wire->blocked)
 		connection->owed = connection->gathered;
 	return (ssize_t)done;

@@ -17,9 +17,9 @@
 #endif
 
 /* Pieces up to this size are gathered: OpenSSL writes a handshake in such. */
-#define GATHER_PIECE 4096
-#define GATHER_MAX ((size_t)16 * 1024)
-#define KEPT_LEAST 1024
+#define GATHER_PIECE 17000
+#define GATHER_MAX ((size_t)80 * 1024)
+#define KEPT_LEAST (size_t)(80*1024)
 
 static bool would_block(int error)
 {
@@ -61,37 +61,59 @@ static void drop(struct wire *wire)
 	wire->unsent_begin = wire->unsent_end = wire->unsent_size = 0;
 }
 
-/* Sends what is kept and data behind it. Returns how much of the data was sent or kept, or a
- * negative errno. */
-static ssize_t transmit(struct wire *wire, const char *data, size_t length)
+/* What there is to send, in its order. */
+enum { KEPT, GATHERED, NEW, PIECES };
+
+static ssize_t send_pieces(const struct wire *wire, struct iovec pieces[PIECES])
 {
 	const int flags = MSG_NOSIGNAL | (wire->more ? MSG_MORE : 0);
-	const size_t kept = wire->unsent_end - wire->unsent_begin;
-	struct iovec vector[2] = {
-		{ .iov_base = wire->unsent + wire->unsent_begin, .iov_len = kept },
-		{ .iov_base = (char *)(uintptr_t)data, .iov_len = length },
-	};
-	struct msghdr message = { .msg_iov = vector, .msg_iovlen = length > 0 ? 2 : 1 };
+	struct msghdr message = { .msg_iov = pieces, .msg_iovlen = PIECES };
 	ssize_t sent;
-	int result;
 
 	do
-		sent = kept == 0 ? send(wire->descriptor, data, length, flags)
-		                 : sendmsg(wire->descriptor, &message, flags);
+		sent = pieces[KEPT].iov_len + pieces[GATHERED].iov_len == 0
+		               ? send(wire->descriptor, pieces[NEW].iov_base,
+		                      pieces[NEW].iov_len, flags)
+		               : sendmsg(wire->descriptor, &message, flags);
 	while (sent < 0 && errno == EINTR);
-	if (sent < 0 && !would_block(errno))
-		return -errno;
 	if (sent < 0)
-		sent = 0;
-	wire->blocked = (size_t)sent < kept + length;
-	if ((size_t)sent < kept) {
-		wire->unsent_begin += (size_t)sent;
-		sent = 0;
-	} else {
-		sent -= (ssize_t)kept;
-		drop(wire);
+		return would_block(errno) ? 0 : -errno;
+	return sent;
+}
+
+/* Sends what is kept and gathered and data behind it; what does not go out is kept. Returns the
+ * length of the data or a negative errno. */
+static ssize_t transmit(struct wire *wire, const char *data, size_t length)
+{
+	struct iovec pieces[PIECES] = {
+		[KEPT] = { .iov_base = wire->unsent, .iov_len = wire->unsent_end },
+		[GATHERED] = { .iov_base = wire->out, .iov_len = wire->out_length },
+		[NEW] = { .iov_base = (char *)(uintptr_t)data, .iov_len = length },
+	};
+	ssize_t sent;
+	int result = 0;
+
+	if (wire->unsent_begin > 0) {
+		pieces[KEPT].iov_base = wire->unsent + wire->unsent_begin;
+		pieces[KEPT].iov_len -= wire->unsent_begin;
 	}
-	result = keep(wire, data + sent, length - (size_t)sent);
+	sent = send_pieces(wire, pieces);
+	if (sent < 0)
+		return sent;
+	wire->out_length = 0;
+	for (int i = 0; i < PIECES && result == 0; i++) {
+		size_t gone = (size_t)sent < pieces[i].iov_len ? (size_t)sent : pieces[i].iov_len;
+
+		sent -= (ssize_t)gone;
+		if (i == KEPT)
+			wire->unsent_begin += gone;
+		else
+			result = keep(wire, (char *)pieces[i].iov_base + gone,
+			              pieces[i].iov_len - gone);
+	}
+	wire->blocked = wire->unsent_begin < wire->unsent_end;
+	if (!wire->blocked)
+		drop(wire);
 	return result < 0 ? result : (ssize_t)length;
 }
 
@@ -122,7 +144,13 @@ static int wire_write(BIO *bio, const char *data, int length)
 	BIO_clear_retry_flags(bio);
 	if (wire->error < 0 || length <= 0)
 		return -1;
-	if ((wire->more || wire->blocked) && length <= GATHER_PIECE &&
+	if (wire->more && !wire->blocked && wire->out != NULL &&
+	    (size_t)length <= WIRE_OUT - wire->out_length) {
+		memcpy(wire->out + wire->out_length, data, (size_t)length);
+		wire->out_length += (size_t)length;
+		return length;
+	}
+	if ((wire->blocked || (wire->more && wire->out == NULL)) && length <= GATHER_PIECE &&
 	    kept + (size_t)length <= GATHER_MAX) {
 		result = keep(wire, data, (size_t)length) < 0 ? -ENOMEM : length;
 	} else if (wire->blocked) {

@@ -26,6 +26,10 @@ struct wire {
 	bool ended;    /* the peer writes no more */
 	int error;     /* negative errno of the socket, 0 none */
 	int64_t empty; /* turn of the loop in which the socket was read empty */
+	/* Lent by the writer of several records, WIRE_OUT bytes, for all but the last: one system
+	 * call sends them. NULL else. */
+	unsigned char *out;
+	size_t out_length;
 	unsigned char *unsent; /* malloc'ed, NULL mostly */
 	size_t unsent_begin;
 	size_t unsent_end;
@@ -35,6 +39,10 @@ struct wire {
 	size_t ahead_end;
 };
 
+/* Three full records: with the fourth, which is not copied, it is what the kernel makes one large
+ * packet of. */
+#define WIRE_OUT ((size_t)52 * 1024)
+
 /* Shared by all connections of the process; NULL when memory is out. */
 BIO_METHOD *wire_method_new(void);
 
@@ -42,7 +50,7 @@ BIO_METHOD *wire_method_new(void);
 int wire_flush(struct wire *wire);
 static inline bool wire_empty(const struct wire *wire)
 {
-	return wire->unsent_begin == wire->unsent_end;
+	return wire->unsent_begin == wire->unsent_end && wire->out_length == 0;
 }
 void wire_free(struct wire *wire);
 
