@@ -34,7 +34,7 @@ static void conn_ready(struct loop_source *source, unsigned events)
 		conn->broken = true;
 	/* An edge of writing matters only to those who wait for it. */
 	if ((events & (LOOP_READ | LOOP_HUP | LOOP_ERROR)) || conn->output != NULL ||
-	    conn->crossed || conn->state <= CONN_HANDSHAKE)
+	    conn->crossed)
 		sched_push(&conn->worker->sched, &conn->run,
 		           conn->output != NULL ? SCHED_BULK : SCHED_FRESH);
 	if (conn->crossed) {
@@ -200,6 +200,7 @@ static int conn_prepare(struct lop_connection *conn)
 		/* As in conn_read(): the peer's end may not have been seen. */
 		if (result == LOP_WANT_READ && conn->hup)
 			result = transport->handshake(conn->transport_state);
+		conn->crossed = result == LOP_WANT_WRITE;
 		if (result == LOP_WANT_READ || result == LOP_WANT_WRITE)
 			return 0;
 		if (result < 0)

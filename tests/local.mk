@@ -49,6 +49,10 @@ module_tests = \
 	tests/module/test_module.py \
 	tests/module/test_paces.py
 
+if HAVE_OPENSSL
+tls_unit_tests = tests/unit/test_tls_tickets
+endif
+
 # Test programs of one subject each: tests/unit/NAME.c.
 unit_tests = \
 	tests/unit/test_access_log \
@@ -91,6 +95,8 @@ unit_tests = \
 	tests/unit/test_store_named \
 	tests/unit/test_target \
 	tests/unit/test_timer \
+	tests/unit/test_tls_names \
+	$(tls_unit_tests) \
 	tests/unit/test_upload \
 	tests/unit/test_upstream \
 	tests/unit/test_upstream_url
@@ -114,6 +120,7 @@ FUZZ_TARGETS = \
 	tests/fuzz/fuzz_proxy_header \
 	tests/fuzz/fuzz_range \
 	tests/fuzz/fuzz_request \
+	tests/fuzz/fuzz_server_name \
 	tests/fuzz/fuzz_sticky \
 	tests/fuzz/fuzz_target \
 	tests/fuzz/fuzz_translate
@@ -192,6 +199,10 @@ tests_fuzz_fuzz_sticky_SOURCES = tests/fuzz/fuzz_sticky.c proxy/sticky.c $(FUZZ_
 tests_fuzz_fuzz_sticky_CPPFLAGS = $(PROXY_CPPFLAGS)
 tests_fuzz_fuzz_sticky_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_sticky_LDADD = $(LDADD) $(CRYPTO_LIBS)
+tests_fuzz_fuzz_server_name_SOURCES = \
+	tests/fuzz/fuzz_server_name.c modules/tls/names.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_server_name_CFLAGS = $(AM_CFLAGS)
+tests_fuzz_fuzz_server_name_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_target_SOURCES = tests/fuzz/fuzz_target.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_target_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
@@ -313,6 +324,18 @@ tests_unit_test_names_SOURCES = \
 tests_unit_test_names_CFLAGS = $(AM_CFLAGS)
 tests_unit_test_proxy_write_SOURCES = tests/unit/test_proxy_write.c proxy/proxy_header.c
 tests_unit_test_proxy_write_CFLAGS = $(AM_CFLAGS)
+
+tests_unit_test_tls_names_SOURCES = tests/unit/test_tls_names.c modules/tls/names.c
+tests_unit_test_tls_names_CFLAGS = $(AM_CFLAGS)
+tests_unit_test_tls_tickets_SOURCES = \
+	tests/unit/test_tls_tickets.c \
+	modules/tls/bundle.c \
+	modules/tls/compat.c \
+	modules/tls/files.c \
+	modules/tls/tickets.c
+tests_unit_test_tls_tickets_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS)
+tests_unit_test_tls_tickets_LDADD = $(WHOLE_CORE) $(OPENSSL_LIBS)
+tests_unit_test_tls_tickets_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 
 # Linked with all of the core, for modules that they load.
 WHOLE_CORE = $(libcore_a_OBJECTS) $(CHECK_LIBS) $(LTDL_LIBS)

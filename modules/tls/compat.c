@@ -112,6 +112,8 @@ static int ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_C
 
 void compat_tickets(SSL_CTX *context)
 {
+	/* One a connection: a client gets the next with its next visit. */
+	SSL_CTX_set_num_tickets(context, 1);
 	SSL_CTX_set_tlsext_ticket_key_evp_cb(context, ticket);
 }
 

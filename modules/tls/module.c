@@ -11,6 +11,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,6 +28,8 @@
 #include "tickets.h"
 #include "tls.h"
 #include "wire.h"
+
+#define KEPT_MEMORY (1024 * 1024)
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
@@ -209,6 +214,16 @@ static int bound(struct tls *tls)
 	return tls->bundle == NULL ? -ENOMEM : watch_files(tls);
 }
 
+/* A handshake takes much memory for a short time: giving that back to the system and asking for it
+ * again costs more than the rest of the bookkeeping. */
+static void keep_memory(void)
+{
+#ifdef M_TRIM_THRESHOLD
+	(void)mallopt(M_TRIM_THRESHOLD, KEPT_MEMORY);
+	(void)mallopt(M_TOP_PAD, KEPT_MEMORY / 4);
+#endif
+}
+
 static int tls_stage(void *state, enum lop_stage stage, struct lop_worker *worker)
 {
 	struct tls *tls = state;
@@ -224,6 +239,7 @@ static int tls_stage(void *state, enum lop_stage stage, struct lop_worker *worke
 		return 0;
 	case LOP_STAGE_WORKER:
 		tls->worker = worker;
+		keep_memory();
 		take_over(tls);
 		return 0;
 	case LOP_STAGE_REOPEN:
