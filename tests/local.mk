@@ -31,6 +31,7 @@ behaviour_tests = \
 	tests/behaviour/test_syscalls.py \
 	tests/behaviour/test_target.py \
 	tests/behaviour/test_tls.py \
+	tests/behaviour/test_tls_browser.py \
 	tests/behaviour/test_tls_clients.py \
 	tests/behaviour/test_tls_http.py \
 	tests/behaviour/test_tls_reload.py \

@@ -22,9 +22,11 @@ FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
 
 
 class Browser:
-    """One page. Use with `with`; skips the test where there is no Chromium."""
+    """One page. Use with `with`; skips the test where there is no Chromium. `flags` are more
+    arguments of the program."""
 
-    def __init__(self):
+    def __init__(self, *flags):
+        self.flags = flags
         self.program = shutil.which("chromium") or shutil.which("chromium-browser")
         self.count = 0
         self.messages = []   # what the page said on its console, and errors
@@ -34,7 +36,7 @@ class Browser:
             skip("chromium is not installed")
         self.profile = tempfile.mkdtemp(prefix="lophttpd-browser-")
         self.process = subprocess.Popen(
-            [self.program, *FLAGS, "--user-data-dir=" + self.profile, "about:blank"],
+            [self.program, *FLAGS, *self.flags, "--user-data-dir=" + self.profile, "about:blank"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             start_new_session=True)
         try:
