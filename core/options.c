@@ -160,7 +160,9 @@ static int unknown(struct reading *reading, const struct typed *typed)
 	if (!reading->strict)
 		return 0;
 	if (typed->name != NULL)
-		near = options_suggest(&reading->core->modules, typed->name, typed->length);
+		near = options_suggest(&reading->core->modules,
+		                       reading->in_file ? reading->core->program->directives : NULL,
+		                       typed->name, typed->length);
 	if (near != NULL)
 		return fail(reading, -EINVAL, "unknown option %s; did you mean %s%s?",
 		            spell(reading, typed).text, reading->in_file ? "" : "--", near);

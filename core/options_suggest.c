@@ -65,7 +65,8 @@ static void consider(struct search *search, const char *candidate)
 	}
 }
 
-const char *options_suggest(const struct modules *modules, const char *name, size_t length)
+const char *options_suggest(const struct modules *modules, const struct directive *directives,
+                            const char *name, size_t length)
 {
 	/* Further away than a third of its letters it is another word. */
 	struct search search = { .name = name,
@@ -74,6 +75,8 @@ const char *options_suggest(const struct modules *modules, const char *name, siz
 
 	if (length == 0 || length > NAME_MAX_LENGTH)
 		return NULL;
+	for (; directives != NULL && directives->name != NULL; directives++)
+		consider(&search, directives->name);
 	for (const struct option_group *group = option_groups; group->title != NULL; group++)
 		for (const struct option *option = group->options; option->name != NULL; option++)
 			consider(&search, option->name);

@@ -54,6 +54,14 @@ class Frontend(Server):
         return "".join(told)
 
 
+    def change(self, lines):
+        """As hup, for a good file without requests that run: until the old workers have ended."""
+        old = self.worker_pids()
+        self.hup(lines, DONE)
+        wait_for(lambda: not any(processes.alive(pid) for pid in old), 10,
+                 "the end of the old workers")
+
+
 def expand(text):
     return text.replace("{one}", str(one.port_number)).replace("{two}", str(two.port_number))
 
@@ -286,12 +294,11 @@ def hup_reads_the_file_again():
     with Frontend(ONE, workers=2) as server:
         master, old = server.pid, server.worker_pids()
         equal(server.get("/who").body, b"one", "before")
-        server.hup(TWO, DONE)
+        server.change(TWO)
         equal({server.get("/who").body for _ in range(20)}, {b"two"}, "after")
-        wait_for(lambda: not any(processes.alive(pid) for pid in old), 5,
-                 "the end of the old workers")
+        check(not any(processes.alive(pid) for pid in old), "the old workers are there")
         equal((server.pid, len(server.worker_pids())), (master, 2), "the same master, two workers")
-        server.hup(ONE, DONE)
+        server.change(ONE)
         equal(server.get("/who").body, b"one", "back again")
 
 
@@ -324,7 +331,7 @@ def a_bad_file_changes_nothing():
         os.unlink(server.file)
         server.send_signal(signal.SIGHUP)
         wait_for(lambda: "cannot read the config file" in server.errors(), 5, "a message")
-        server.hup(TWO, DONE)
+        server.change(TWO)
         equal(server.get("/who").body, b"two", "a good file afterwards")
 
 
@@ -351,7 +358,7 @@ def what_runs_is_finished_however_long_it_takes():
             busy.read_head()
             first = busy._take(100000)
             server.hup(TWO, DONE)
-            equal(server.get("/who").body, b"two", "the new settings")
+            wait_for(lambda: server.get("/who").body == b"two", 5, "the new settings")
             time.sleep(seconds(0.8))
             server.hup(ONE, DONE)
             check(first + busy._take(len(BIG) - 100000) == BIG, "the download is wrong")
@@ -366,9 +373,40 @@ def it_stops_also_with_workers_that_are_leaving():
             busy.send(make_request("GET", "/big.bin"))
             busy.read_head()
             server.hup(TWO, DONE)
-            check(len(server.worker_pids()) > 2, "the old workers are gone already")
+            check(len(server.worker_pids()) > 2, "the busy worker is gone already")
             server.send_signal(signal.SIGQUIT)
             equal(server.wait(10), 0, "exit status")
+
+
+@test
+def workers_that_do_not_start_change_nothing():
+    """The second of the new ones cannot have its log: the first ends, the old ones go on."""
+    folder = scratch()
+    os.chmod(folder, 0o777)
+    os.mkdir(folder + "/log.1")
+    with Frontend(ONE, workers=2) as server:
+        old = sorted(server.worker_pids())
+        with open(server.file) as file:
+            text = file.read().replace("quiet\n", "logfile %s/log\n" % folder)
+        replace(server.file, text.encode())
+        server.send_signal(signal.SIGHUP)
+        wait_for(lambda: "do not start; " + KEPT in server.errors(), 10, "a message")
+        wait_for(lambda: sorted(server.worker_pids()) == old, 5, "the old workers alone")
+        equal(server.get("/who").body, b"one", "body")
+        server.change(TWO)
+        equal(server.get("/who").body, b"two", "a good file afterwards")
+
+
+@test
+def a_request_that_servers_could_read_in_two_ways_is_refused():
+    with Frontend("map /x http://127.0.0.1:{one}/sub/\n") as server:
+        for target in ("/x/..;/who", "/x/..%3b/who", "/x/%2e%2e;a/who", "/x/..%5cwho", "/x/a\\b",
+                       "/x/..%2fwho", "/x/../../who"):
+            equal(server.get(target).status, 400, target)
+        for target in ("/x/../who", "/x/%2e%2e/who", "/x%2fwho", "//x/../who"):
+            check(server.get(target).status in (400, 404), target)
+        for target in ("/x/who", "//x//who", "/x/./who", "/y/../x/who", "/%78/%77ho"):
+            equal(server.get(target).body, b"one below", target)
 
 
 @test

@@ -15,7 +15,9 @@
 #include "options.h"
 #include "program.h"
 
-static const struct program program = { .name = "lhttpd", .synopsis = "[options]", .summary = "", .serves_files = true };
+static const struct program program = {
+	.name = "lhttpd", .synopsis = "[options]", .summary = "", .serves_files = true
+};
 
 static struct lop_core core;
 static char error[1024];
@@ -318,7 +320,8 @@ END_TEST
 
 static char config_path[] = "/tmp/lophttpd-options.XXXXXX";
 
-static int read_with_config(const char *text, const char *arguments)
+/* before and the file's name, with text in the file. */
+static int read_with_file(const char *text, const char *before)
 {
 	char line[256];
 	int descriptor, result;
@@ -328,10 +331,18 @@ static int read_with_config(const char *text, const char *arguments)
 	ck_assert_int_ge(descriptor, 0);
 	ck_assert_int_eq(write(descriptor, text, strlen(text)), (ssize_t)strlen(text));
 	close(descriptor);
-	snprintf(line, sizeof(line), "%s -c %s", arguments, config_path);
+	snprintf(line, sizeof(line), "%s %s", before, config_path);
 	result = read_line(line);
 	unlink(config_path);
 	return result;
+}
+
+static int read_with_config(const char *text, const char *arguments)
+{
+	char before[128];
+
+	snprintf(before, sizeof(before), "%s -c", arguments);
+	return read_with_file(text, before);
 }
 
 START_TEST(the_command_line_wins_over_the_file)
@@ -375,6 +386,73 @@ START_TEST(wrong_lines_are_explained)
 	ck_assert_msg(strstr(error, wrong_files[_i].error) != NULL, "%s: %s", wrong_files[_i].text,
 	              error);
 	ck_assert_ptr_eq(strstr(error, config_path), error);
+}
+END_TEST
+
+/* ---- another program ------------------------------------------------------------------------ */
+
+static const struct directive directives[] = {
+	{ .name = "host", .option = "listen" },
+	{ .name = "style", .option = "list-style", .joined = true },
+	{ .name = "base", .option = "list-base" },
+	{ .name = NULL },
+};
+
+static const struct program reader = {
+	.name = "reader",
+	.synopsis = "[options] FILE",
+	.summary = "",
+	.directives = directives,
+	.wants_file = "no FILE is given",
+};
+
+static int read_as_reader(const char *text, const char *arguments)
+{
+	core.program = &reader;
+	with_module();
+	return read_with_file(text, arguments);
+}
+
+START_TEST(a_file_has_words_of_its_own)
+{
+	ck_assert_msg(read_as_reader("host ::1\nhost 127.0.0.1\nbase http://h#80/x # old\n"
+	                             "style /a=b c d\nstyle /e=f\nport 80\n",
+	                             "-q") == 0,
+	              "%s", error);
+	ck_assert_uint_eq(core.settings.listen.count, 2);
+	ck_assert_str_eq(core.settings.listen.items[0], "::1");
+	ck_assert_str_eq(module_saw, "http://h#80/x;/a%3Db=c,d;/e=f;");
+	ck_assert_int_eq(core.settings.port, 80);
+}
+END_TEST
+
+static const struct {
+	const char *text;
+	const char *error;
+} wrong_words[] = {
+	{ "port 1\nhost", ":2: host: a value is needed: ADDR" },
+	{ "host a b", ":1: one value is expected" },
+	{ "base bad", ":1: base: 'bad' is no URL" },
+	{ "hots ::1", ":1: unknown option hots; did you mean host?" },
+	{ "style", ":1: style: a value is needed" },
+};
+
+START_TEST(wrong_words_are_explained)
+{
+	ck_assert_int_eq(read_as_reader(wrong_words[_i].text, "-q"), -EINVAL);
+	ck_assert_msg(strstr(error, wrong_words[_i].error) != NULL, "%s: %s", wrong_words[_i].text,
+	              error);
+}
+END_TEST
+
+START_TEST(there_is_one_file)
+{
+	core.program = &reader;
+	expect_error("-q", -EINVAL, "no FILE is given");
+	expect_error("-q a -c b", -EINVAL, "two config files: a and, by -c, b");
+	expect_error("-q /nonexistent/a -- /nonexistent/b", -ENOENT, "/nonexistent/b");
+	ck_assert_int_eq(read_as_reader("port 80\n", "other"), -EINVAL);
+	ck_assert_msg(strstr(error, "'other' is not an option, and ") != NULL, "%s", error);
 }
 END_TEST
 
@@ -462,6 +540,9 @@ int main(void)
 	tcase_add_test(test, the_file_sets_options_of_modules);
 	tcase_add_loop_test(test, wrong_lines_are_explained, 0, COUNT(wrong_files));
 	tcase_add_test(test, a_file_that_is_not_there_is_no_wrong_usage);
+	tcase_add_test(test, a_file_has_words_of_its_own);
+	tcase_add_loop_test(test, wrong_words_are_explained, 0, COUNT(wrong_words));
+	tcase_add_test(test, there_is_one_file);
 	tcase_add_test(test, names_and_letters_are_unique);
 	tcase_add_test(test, help_names_every_option_in_80_columns);
 	suite_add_tcase(suite, test);
