@@ -176,12 +176,17 @@ void text_json(struct text *text, const char *data, size_t length)
 	}
 }
 
-static bool is_unreserved(unsigned char byte)
-{
-	return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-	       (byte >= '0' && byte <= '9') || byte == '-' || byte == '.' || byte == '_' ||
-	       byte == '~' || byte == '/';
-}
+/* Bytes that stand for themselves in a path: unreserved ones, and the slash. */
+#define LETTERS_13 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
+
+/* clang-format off */
+static const unsigned char plain_bytes[256] = {
+	['-'] = 1, ['.'] = 1, ['/'] = 1, ['_'] = 1, ['~'] = 1,
+	['0'] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+	['A'] = LETTERS_13, LETTERS_13,
+	['a'] = LETTERS_13, LETTERS_13,
+};
+/* clang-format on */
 
 void text_url(struct text *text, const char *data, size_t length)
 {
@@ -192,7 +197,7 @@ void text_url(struct text *text, const char *data, size_t length)
 	for (size_t i = 0; i < length; i++) {
 		unsigned char byte = (unsigned char)data[i];
 
-		if (is_unreserved(byte)) {
+		if (plain_bytes[byte]) {
 			text->data[text->length++] = (char)byte;
 		} else {
 			text->data[text->length++] = '%';
