@@ -548,6 +548,9 @@ int options_read(struct lop_core *core, int argc, char **argv, char *error, size
 	int result;
 
 	error[0] = '\0';
+	free(config->path);
+	free(config->text);
+	*config = (struct config_text){ .path = NULL };
 	result = load_own(&reading);
 	if (result == 0)
 		result = read_all(&reading, NULL, 0, NULL);
