@@ -45,6 +45,10 @@ struct upload {
 	size_t body_length, body_size;
 	size_t body_sent;
 	struct unsent unsent; /* head and body, as it goes over the wire */
+	int pipe[2];          /* behind that, when has_pipe */
+	size_t piped;         /* bytes in it */
+	bool has_pipe;
+	bool copied;     /* it cannot be spliced */
 	int64_t read;    /* from the client, without what was gathered */
 	bool gathered;   /* `body` is all of it, and stays for another try */
 	bool ended;      /* nothing more comes from the client */
@@ -131,6 +135,15 @@ int upload_send_head(struct exchange *exchange, size_t length);
  * is in upload.error. */
 int upload_run(struct exchange *exchange);
 void upload_clear(struct exchange *exchange);
+
+/* exchange_splice.c */
+
+/* Moves what the client has sent into the pipe, which must be empty: a count, 0 the end, -EAGAIN, -EOPNOTSUPP
+ * (copy it), or the client's error. */
+ssize_t splice_in(struct exchange *exchange);
+/* Moves that on: 0 the pipe is empty, -EAGAIN, or the upstream's error. */
+int splice_out(struct exchange *exchange);
+void splice_clear(struct exchange *exchange);
 
 /* exchange_answer.c: reads what has come, and makes it the response. LOP_DONE, LOP_AGAIN (maybe after
  * an interim response), or a negative errno of the upstream's. */

@@ -119,6 +119,7 @@ void upload_clear(struct exchange *exchange)
 {
 	struct upload *upload = &exchange->upload;
 
+	splice_clear(exchange);
 	free(upload->body);
 	free(upload->unsent.data);
 	upload->body = NULL;
@@ -176,6 +177,11 @@ static int send_held(struct exchange *exchange)
 	if (result < 0)
 		return result;
 	unsent->begin = unsent->end = 0;
+	if (upload->piped > 0) {
+		result = splice_out(exchange);
+		moved(exchange);
+		return result;
+	}
 	if (!upload->gathered)
 		return 0;
 	return send_buffer(exchange, upload->body, &upload->body_sent, upload->body_length);
@@ -231,6 +237,15 @@ static size_t write_end(struct exchange *exchange, char *out, size_t size)
 	return length + 2;
 }
 
+/* Takes note of bytes that came from the client; 0: its body has ended. */
+static void took(struct upload *upload, ssize_t count)
+{
+	upload->consumed |= count > 0;
+	upload->read += count;
+	if (count == 0 || upload->read == upload->length)
+		upload->ended = true;
+}
+
 /* Reads the next piece into the scratch memory behind the heads, framed. It is empty at the end of a
  * body that needs no mark there. 0, -EAGAIN, or the client's error, which is noted. */
 static int read_piece(struct exchange *exchange, struct iovec *piece)
@@ -246,12 +261,7 @@ static int read_piece(struct exchange *exchange, struct iovec *piece)
 		return (int)count;
 	}
 	*piece = (struct iovec){ data, (size_t)count };
-	if (count > 0) {
-		upload->consumed = true;
-		upload->read += count;
-	}
-	if (count == 0 || upload->read == upload->length)
-		upload->ended = true;
+	took(upload, count);
 	if (upload->length >= 0)
 		return 0;
 	if (count == 0) {
@@ -322,6 +332,29 @@ int upload_send_head(struct exchange *exchange, size_t length)
 	return send_pieces(exchange, pieces, 1, NULL);
 }
 
+/* Moves the next piece on its way, copied or not. 0, -EAGAIN, or an error. */
+static int move_piece(struct exchange *exchange)
+{
+	struct upload *upload = &exchange->upload;
+	struct iovec piece;
+	ssize_t count = splice_in(exchange);
+	int result;
+
+	if (count >= 0) {
+		took(upload, count);
+		return 0;
+	}
+	if (count != -EOPNOTSUPP) {
+		if (count != -EAGAIN)
+			upload->error = (int)count;
+		return (int)count;
+	}
+	result = read_piece(exchange, &piece);
+	if (result == 0 && piece.iov_len > 0)
+		result = send_pieces(exchange, &piece, 1, NULL);
+	return result;
+}
+
 int upload_run(struct exchange *exchange)
 {
 	struct upload *upload = &exchange->upload;
@@ -329,7 +362,6 @@ int upload_run(struct exchange *exchange)
 	if (upload->stopped || (upload->done && upload->unsent.end == 0))
 		return 0;
 	for (;;) {
-		struct iovec piece;
 		int result = send_held(exchange);
 
 		if (result < 0)
@@ -344,13 +376,9 @@ int upload_run(struct exchange *exchange)
 			upload->expecting = lop_request_awaits_continue(exchange->request);
 		if (upload->expecting || !exchange->upstream->writable)
 			return -EAGAIN;
-		result = read_piece(exchange, &piece);
+		result = move_piece(exchange);
 		if (result < 0)
 			return result;
 		moved(exchange);
-		if (piece.iov_len > 0)
-			result = send_pieces(exchange, &piece, 1, NULL);
-		if (result < 0)
-			return result;
 	}
 }

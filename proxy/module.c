@@ -229,17 +229,6 @@ static int configured(struct proxy *proxy)
 
 /* The worker's own */
 
-/* Before the sandbox closes. Without a pipe, bodies are copied. */
-static void make_pipe(struct proxy *proxy)
-{
-#ifdef SPLICE_F_MOVE
-	if (pipe2(proxy->pipe, O_NONBLOCK | O_CLOEXEC) < 0)
-		proxy->pipe[0] = proxy->pipe[1] = -1;
-#else
-	(void)proxy;
-#endif
-}
-
 /* In a chroot, paths mean something else than to who typed them. */
 static void look_for_sockets(struct proxy *proxy)
 {
@@ -298,11 +287,7 @@ static void worker_ends(struct proxy *proxy)
 	lop_memory_release(&proxy->input);
 	free(proxy->scratch);
 	proxy->scratch = NULL;
-	for (int i = 0; i < 2; i++) {
-		if (proxy->pipe[i] >= 0)
-			close(proxy->pipe[i]);
-		proxy->pipe[i] = -1;
-	}
+	proxy_close_pipe(proxy->pipe);
 }
 
 static int proxy_stage(void *state, enum lop_stage stage, struct lop_worker *worker)
@@ -312,9 +297,6 @@ static int proxy_stage(void *state, enum lop_stage stage, struct lop_worker *wor
 	switch (stage) {
 	case LOP_STAGE_CONFIGURED:
 		return configured(proxy);
-	case LOP_STAGE_UNPRIVILEGED:
-		make_pipe(proxy);
-		break;
 	case LOP_STAGE_WORKER:
 		return worker_begins(proxy, worker);
 	case LOP_STAGE_REFRESH:

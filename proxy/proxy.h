@@ -75,7 +75,7 @@ struct proxy {
 	struct upstreams upstreams;
 	char *scratch;             /* SCRATCH_HEAD + SCRATCH_BODY; holds nothing between steps */
 	struct lop_memory *input;  /* INPUT_SIZE; responses may still hold it */
-	int pipe[2];               /* for request bodies; -1: none. Empty between steps */
+	int pipe[2];               /* an empty one, for request bodies; -1: none */
 	struct tunnel *tunnels;    /* open ones */
 	bool draining;
 };
@@ -88,6 +88,10 @@ void proxy_settings_clear(struct proxy *proxy);
 /* exchange.c: CONTENT and DONE */
 int proxy_content(void *state, struct lop_request *request);
 int proxy_done(void *state, struct lop_request *request);
+
+/* exchange_splice.c: -1 when there is none to be had. */
+void proxy_make_pipe(int pipe[2]);
+void proxy_close_pipe(int pipe[2]);
 
 /* tunnel.c */
 void tunnels_drain(struct proxy *proxy);

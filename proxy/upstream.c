@@ -411,7 +411,8 @@ ssize_t upstream_send_splice(struct upstream *upstream, int pipe, size_t size, b
 	} while (count < 0 && errno == EINTR);
 	if (count < 0 && errno != EAGAIN)
 		return -errno;
-	if (count < (ssize_t)size)
+	/* As above. */
+	if (count < 0)
 		upstream->writable = false;
 	return count < 0 ? -EAGAIN : count;
 }
