@@ -21,9 +21,11 @@
 #include "names.h"
 
 #define ERROR_SIZE 512
-/* Plaintext is read and gathered here before it is encrypted: four full records. */
-#define BUFFER_SIZE ((size_t)64 * 1024)
+/* Plaintext is read and gathered here before it is encrypted: four full records, and a response's
+ * head. */
 #define RECORD_MAX ((size_t)16384)
+#define HEAD_MAX ((size_t)4096)
+#define BUFFER_SIZE (4 * RECORD_MAX + HEAD_MAX)
 
 enum file_kind {
 	FILE_CERTIFICATE,

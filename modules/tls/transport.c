@@ -20,9 +20,6 @@
 #define SMALL_RECORD ((size_t)1360)
 #define SMALL_BYTES 14600
 #define PAUSE_NS INT64_C(1000000000)
-/* A response's head waits for the first bytes of the file behind it. */
-#define HELD_MAX 4096
-
 struct tls_connection {
 	struct wire wire;
 	struct tls *tls;
@@ -288,7 +285,8 @@ static ssize_t write_records(struct tls_connection *connection, const unsigned c
 		const size_t size = record_size(connection, length - done);
 		int written;
 
-		wire->more = more || done + size < length;
+		wire->last = done + size == length;
+		wire->more = more || !wire->last;
 		written = SSL_write(connection->ssl, data + done, (int)size);
 		if (written <= 0) {
 			result = outcome(connection, written);
@@ -455,7 +453,7 @@ static ssize_t tls_writev(void *state, const struct iovec *vector, int count, in
 	result = settle(connection, total);
 	if (result != 0)
 		return result;
-	if (more && connection->held_length + total <= HELD_MAX) {
+	if (more && connection->held_length + total <= HEAD_MAX) {
 		result = hold(connection, vector, count, total);
 		return result < 0 ? result : (ssize_t)total;
 	}
@@ -487,8 +485,9 @@ static ssize_t send_copy(struct tls_connection *connection, int file, off_t offs
 		size_t wanted = length - taken;
 		ssize_t count, done;
 
+		/* Full records only, unless this is all. */
 		if (wanted > BUFFER_SIZE - held)
-			wanted = BUFFER_SIZE - held;
+			wanted = 4 * RECORD_MAX - held;
 		count = read_file(file, buffer + held, wanted, offset + (off_t)taken);
 		if (count <= 0)
 			return taken > 0 ? report(connection, taken) : count;

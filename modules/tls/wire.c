@@ -144,7 +144,7 @@ static int wire_write(BIO *bio, const char *data, int length)
 	BIO_clear_retry_flags(bio);
 	if (wire->error < 0 || length <= 0)
 		return -1;
-	if (wire->more && !wire->blocked && wire->out != NULL &&
+	if (wire->more && !wire->last && !wire->blocked && wire->out != NULL &&
 	    (size_t)length <= WIRE_OUT - wire->out_length) {
 		memcpy(wire->out + wire->out_length, data, (size_t)length);
 		wire->out_length += (size_t)length;

@@ -20,6 +20,7 @@ struct wire {
 	const struct lop_worker *worker;
 	int descriptor;
 	bool more;     /* what is written next may wait for what follows */
+	bool last;     /* it is the last of those that may be gathered in `out` */
 	bool blocked;  /* the socket took less than it was given */
 	bool started;  /* the first bytes have come */
 	bool plain;    /* they were not TLS, but letters */
@@ -39,9 +40,8 @@ struct wire {
 	size_t ahead_end;
 };
 
-/* Three full records: with the fourth, which is not copied, it is what the kernel makes one large
- * packet of. */
-#define WIRE_OUT ((size_t)52 * 1024)
+/* Four full records. The last one that its lender writes is not copied. */
+#define WIRE_OUT ((size_t)65 * 1024)
 
 /* Shared by all connections of the process; NULL when memory is out. */
 BIO_METHOD *wire_method_new(void);

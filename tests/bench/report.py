@@ -13,6 +13,7 @@ FLOOR_COST = 1.15
 IDLE_BYTES = 512
 WORKER_KIB = 3 * 1024
 START_MS = 20.0
+BULK_COST = 1.15       # of TLS, in what the same costs plain and what the cipher costs alone
 
 
 def median(samples, key):
@@ -174,8 +175,22 @@ class Targets:
             self.peers(workload, "rate", "throughput", at_least=True)
             self.peers(workload, "cpu", "CPU a GiB")
         self.peers("fair", "p99_us", "p99")
+        for workload in ("tls-1k", "tls-64k", "tls-1m", "tls-ecdsa", "tls-rsa", "tls-resumed"):
+            self.peers(workload, "cpu", "CPU")
+        self.collect_bulk()
         self.collect_single()
         return self.lines
+
+    def collect_bulk(self):
+        rows = [self.samples.get(name, {}).get(SUBJECT)
+                for name in ("tls-1m", "plain-1m", "cipher")]
+        if not all(rows):
+            return
+        costs = [whole["cpu"] / (plain["cpu"] + cipher["cpu"])
+                 for whole, plain, cipher in zip(*rows) if whole and plain and cipher]
+        if costs:
+            self.add("tls-1m: CPU / (CPU of plain-1m + cipher)", statistics.median(costs),
+                     BULK_COST)
 
     def collect_single(self):
         idle = self.samples.get("idle", {}).get(SUBJECT)
