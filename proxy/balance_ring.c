@@ -2,8 +2,8 @@
 /*
  * Consistent hashing with bounded load: each server has points on a ring, and a key belongs to the
  * first point behind its hash. A server that leaves, or is down, hands over its keys alone, to all
- * others in equal parts (Karger et al. 1997); nothing is made again when one goes down. One that has
- * far more than its share of the requests in flight passes keys on to the next on the ring
+ * others in equal parts (Karger et al. 1997); nothing is made again when one goes down. One that
+ * has far more than its share of the requests in flight passes keys on to the next on the ring
  * (Mirrokni, Thorup, Zadimoghaddam 2018).
  *
  * A ring was chosen over a table (Maglev) because the next server is at hand when one is full, and
@@ -27,8 +27,8 @@
 #define BOUND_PERCENT 125
 #define BOUND_FREE 4
 
-/* FNV-1a, then the finish of MurmurHash3, since FNV's upper bits are poor. The same in all workers and
- * after a restart. */
+/* FNV-1a, then the finish of MurmurHash3, since FNV's upper bits are poor. The same in all workers
+ * and after a restart. */
 uint64_t hash_bytes(uint64_t seed, const void *data, size_t length)
 {
 	const unsigned char *bytes = data;
@@ -64,7 +64,8 @@ static size_t points_of(const struct pool *pool, const struct level *level, unsi
 	}
 	points = (size_t)POINTS * pool->servers[server]->weight / least;
 	if (POINTS * sum / least > POINTS_MOST)
-		points = (size_t)((POINTS_MOST - servers) * pool->servers[server]->weight / sum) + 1;
+		points =
+			(size_t)((POINTS_MOST - servers) * pool->servers[server]->weight / sum) + 1;
 	return points;
 }
 
@@ -170,7 +171,8 @@ int balance_ring(struct pool *pool, unsigned which, uint64_t hash, bool bounded)
 		last = (int)server;
 		if (fallback < 0)
 			fallback = (int)server;
-		if (takes_key(pool, server, hash) && (!bounded || has_room(pool, level, server, total)))
+		if (takes_key(pool, server, hash) &&
+		    (!bounded || has_room(pool, level, server, total)))
 			return (int)server;
 	}
 	return fallback;

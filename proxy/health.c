@@ -8,9 +8,9 @@
  *
  * Whom else would one ask? The only server of a pool is never ejected: a failure of it is answered
  * with 502 or 504, and it is in use again the moment it comes back. The last of several is ejected
- * only for not answering, not for answering badly or late. When no other is left for a request, each
- * may be tried four times a second whatever its pause; who comes while one is being tried waits for
- * the outcome, and the others get 503 at once.
+ * only for not answering, not for answering badly or late. When no other is left for a request,
+ * each may be tried four times a second whatever its pause; who comes while one is being tried
+ * waits for the outcome, and the others get 503 at once.
  */
 #include "config.h"
 

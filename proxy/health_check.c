@@ -103,12 +103,11 @@ static void is_bad(struct check *check, const char *reason)
 	check->good = 0;
 	check->bad++;
 	atomic_fetch_add(&server->shared->checks_failed, 1);
-	if ((check->bad < fall && check->proven) ||
-	    atomic_exchange(&server->shared->down, 1) != 0)
+	if ((check->bad < fall && check->proven) || atomic_exchange(&server->shared->down, 1) != 0)
 		return;
 	pool_changed(server->pool);
 	health_say(server, "is down: %s; it is asked for %s again", reason,
-	         server->pool->settings.health.path);
+	           server->pool->settings.health.path);
 }
 
 /* ---- when ----------------------------------------------------------------------------------- */
@@ -243,8 +242,8 @@ static int step_greet(struct check *check)
 
 	if (result < 0 || check->transport == NULL)
 		return result;
-	return check->transport->begin(check->transport->context, check->server,
-	                               check->descriptor, &check->stream);
+	return check->transport->begin(check->transport->context, check->server, check->descriptor,
+	                               &check->stream);
 }
 
 static int step_ask(struct check *check)
@@ -394,9 +393,8 @@ static void check_new(struct server *server)
 	}
 	server->check = check;
 	/* A new one at once; those that an earlier worker has checked spread over the interval. */
-	lop_timer_start(check->timer, before == 0 ? 0
-	                                          : (int64_t)(random_next(pool) %
-	                                                      (uint64_t)spacing(check)));
+	lop_timer_start(check->timer,
+	                before == 0 ? 0 : (int64_t)(random_next(pool) % (uint64_t)spacing(check)));
 }
 
 void checker_forget(struct server *server)

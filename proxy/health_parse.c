@@ -151,8 +151,7 @@ int health_parse(const char *text, struct health_check *check, char *error, size
 
 		if (equals != NULL) {
 			part.name.length = (size_t)(equals - text);
-			part.value = (struct lop_str){ equals + 1,
-				                       length - part.name.length - 1 };
+			part.value = (struct lop_str){ equals + 1, length - part.name.length - 1 };
 		}
 		result = take_part(&part, check);
 		if (result < 0) {

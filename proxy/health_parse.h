@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The answer to an active check. Pure: bytes in, a status out. Nothing behind the status line of the
- * final response is looked at, since the connection is closed then.
+ * The answer to an active check. Pure: bytes in, a status out. Nothing behind the status line of
+ * the final response is looked at, since the connection is closed then.
  */
 #ifndef PROXY_HEALTH_PARSE_H
 #define PROXY_HEALTH_PARSE_H

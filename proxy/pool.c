@@ -8,6 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#ifdef HAVE_SYS_RANDOM_H
+#include <sys/random.h>
+#endif
+
 #include "pool_private.h"
 
 /* What joins this soon after the first server is of the start: there is no load to be spared. */
@@ -285,8 +289,7 @@ static void change_apply(struct pool *pool, struct change *change)
 static bool same_address(const struct server *server, const union server_address *address,
                          socklen_t length)
 {
-	return server->address_length == length &&
-	       server->identity == address_identity(address);
+	return server->address_length == length && server->identity == address_identity(address);
 }
 
 static struct server *find_server(const struct pool *pool, const struct upstream_url *url,
@@ -411,7 +414,8 @@ void pool_free(struct pool **pointer)
 	pool_stop(pool);
 	for (unsigned i = 0; i < pool->count; i++)
 		server_release(&pool->servers[i]);
-	change_free(&(struct change){ pool->servers, pool->weights, pool->currents, pool->marks, 0, false });
+	change_free(&(struct change){ pool->servers, pool->weights, pool->currents, pool->marks, 0,
+	                              false });
 	rings_free(pool);
 	free(pool);
 }

@@ -55,7 +55,7 @@ struct server {
 	uint32_t active;   /* of this worker */
 	struct lop_proxy_server *shared;
 	struct lop_proxy_server_share *share; /* this worker's */
-	struct check *check;                  /* active check under way, in the worker that does them */
+	struct check *check;                  /* of this server, in the worker that does them */
 };
 
 void server_retain(struct server *server);
@@ -127,7 +127,7 @@ struct pool_settings {
 	int64_t eject_max;
 	int64_t slow_limit;     /* ns to the first byte that count as a failure; 0 none */
 	bool eject_errors;      /* 502, 503 and 504 of a server count as failures too */
-	unsigned queue_size;    /* requests that may wait for a server below its maximum, a worker */
+	unsigned queue_size;    /* requests that may wait for a server with room, a worker */
 	int64_t queue_timeout;  /* ns */
 	unsigned retry_percent; /* retries per 100 requests of the last seconds, over all workers; 0
 	                         * none at all */

@@ -14,7 +14,7 @@
 
 #include "pool_private.h"
 
-/* The first valid cookie that names one of our servers: those of other paths may stand beside it. */
+/* A valid cookie that names one of our servers: those of other paths may stand beside it. */
 static bool take_cookie(struct pool *pool, struct pick *pick, struct lop_str value)
 {
 	struct sticky_claim claim;
@@ -99,7 +99,8 @@ long pool_cookie(struct pool *pool, const struct pick *pick, const struct server
 	if (balance->method != BALANCE_STICKY || balance->key != KEY_COOKIE ||
 	    pool->settings.secret == NULL || (pick->bound == server && !pick->renew))
 		return 0;
-	sticky_write(pool->settings.secret, server->cookies[0], lop_worker_wall(pool->worker), value);
+	sticky_write(pool->settings.secret, server->cookies[0], lop_worker_wall(pool->worker),
+	             value);
 	length = snprintf(out, size, "%s=%.*s; Path=%s; HttpOnly; SameSite=Lax%s", balance->field,
 	                  STICKY_VALUE_LENGTH, value,
 	                  pool->settings.cookie_path == NULL ? "/" : pool->settings.cookie_path,

@@ -2,10 +2,10 @@
 /*
  * A pool from the inside.
  *
- * Who may be chosen stands in arrays beside the servers: primary ones first, then backups, each with
- * its weight as of now (0: not to be chosen). They are made again (pool_refresh()) when something
- * changed in the shared memory or a time has come, so that a choice looks at a few numbers that lie
- * together.
+ * Who may be chosen stands in arrays beside the servers: primary ones first, then backups, each
+ * with its weight as of now (0: not to be chosen). They are made again (pool_refresh()) when
+ * something changed in the shared memory or a time has come, so that a choice looks at a few
+ * numbers that lie together.
  */
 #ifndef PROXY_POOL_PRIVATE_H
 #define PROXY_POOL_PRIVATE_H
@@ -71,7 +71,7 @@ struct pool {
 	uint32_t generation; /* as of the last refresh */
 	uint32_t epoch;
 	int64_t next_change; /* when time itself changes something */
-	int64_t next_trial;  /* when an ejected server may get a request; INT64_MAX: there is none */
+	int64_t next_trial;  /* when an ejected server may get a request; INT64_MAX: none */
 
 	struct pool_waiter *first;
 	struct pool_waiter *last;

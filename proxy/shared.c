@@ -31,7 +31,8 @@ static size_t place(size_t *end, size_t size)
 }
 
 struct layout {
-	size_t front, workers, pools, pool_states, pool_shares, budgets, servers, server_shares, end;
+	size_t front, workers, pools, pool_states, pool_shares, budgets, servers, server_shares,
+		end;
 };
 
 static struct layout lay_out(size_t pools, size_t servers, size_t workers)
@@ -42,12 +43,12 @@ static struct layout lay_out(size_t pools, size_t servers, size_t workers)
 	layout.workers = place(&layout.end, workers * sizeof(struct shared_worker));
 	layout.pools = place(&layout.end, pools * sizeof(struct lop_proxy_pool));
 	layout.pool_states = place(&layout.end, pools * sizeof(struct shared_pool));
-	layout.pool_shares = place(&layout.end,
-	                           pools * workers * sizeof(struct lop_proxy_pool_share));
+	layout.pool_shares =
+		place(&layout.end, pools * workers * sizeof(struct lop_proxy_pool_share));
 	layout.budgets = place(&layout.end, pools * workers * sizeof(struct shared_budget));
 	layout.servers = place(&layout.end, servers * sizeof(struct lop_proxy_server));
-	layout.server_shares = place(&layout.end,
-	                             servers * workers * sizeof(struct lop_proxy_server_share));
+	layout.server_shares =
+		place(&layout.end, servers * workers * sizeof(struct lop_proxy_server_share));
 	return layout;
 }
 
@@ -205,7 +206,8 @@ void shared_wake(const struct shared *shared, unsigned worker)
 static void give_back(struct shared *shared)
 {
 	for (unsigned i = 0; i < shared->slot_count; i++) {
-		struct lop_proxy_server_share *share = shared_server_share(shared, i, shared->index);
+		struct lop_proxy_server_share *share =
+			shared_server_share(shared, i, shared->index);
 
 		/* What was never touched stays so: its pages cost nothing. */
 		if (atomic_load(&share->active) != 0)

@@ -3,10 +3,10 @@
  * What all workers know of the upstreams: one block of shared memory, made before the first fork.
  * Its layout is public (lophttpd/proxy.h), so that a status page can read it.
  *
- * Every number is an atomic that stands alone, so no worker that dies can leave a lock behind, and a
- * worker's share of what is counted stands in a cell of its own, which nobody else writes: counting
- * costs no locked instruction, and a worker that is replaced begins with nothing in use. Until it
- * is, its cells are left out once it has not been seen for SHARED_LOST.
+ * Every number is an atomic that stands alone, so no worker that dies can leave a lock behind, and
+ * a worker's share of what is counted stands in a cell of its own, which nobody else writes:
+ * counting costs no locked instruction, and a worker that is replaced begins with nothing in use.
+ * Until it is, its cells are left out once it has not been seen for SHARED_LOST.
  *
  * The slot of a server is found by a key made of pool, URL and address. Any worker claims one; two
  * that claim at the same instant may take two slots for one key, or take one that was just found

@@ -9,6 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#ifdef HAVE_SYS_RANDOM_H
+#include <sys/random.h>
+#endif
+
 #ifdef HAVE_OPENSSL
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -52,7 +56,8 @@ struct lop_str cookie_next(struct lop_str field, struct lop_str name, size_t *of
 		if (found.length != name.length || memcmp(found.data, name.data, name.length) != 0)
 			continue;
 		found = trim(equals + 1, end);
-		if (found.length >= 2 && found.data[0] == '"' && found.data[found.length - 1] == '"')
+		if (found.length >= 2 && found.data[0] == '"' &&
+		    found.data[found.length - 1] == '"')
 			found = (struct lop_str){ found.data + 1, found.length - 2 };
 		return found;
 	}
@@ -159,8 +164,10 @@ static int read_line(struct secret *secret, const char *path, const char *line, 
 		return -EINVAL;
 	}
 	if (secret->count == STICKY_KEYS) {
-		snprintf(error, error_size, "--sticky-key %s: more than %d secrets; remove the "
-		         "oldest, at the end", path, STICKY_KEYS);
+		snprintf(error, error_size,
+		         "--sticky-key %s: more than %d secrets; remove the "
+		         "oldest, at the end",
+		         path, STICKY_KEYS);
 		return -EINVAL;
 	}
 	return add_key(secret, line, length);
@@ -191,8 +198,10 @@ static int read_file(struct secret *secret, const char *path, char *error, size_
 	}
 	if (result == 0 && secret->count == 0) {
 		result = -EINVAL;
-		snprintf(error, error_size, "--sticky-key %s: there is no secret in it; make one "
-		         "with 'openssl rand -hex 32'", path);
+		snprintf(error, error_size,
+		         "--sticky-key %s: there is no secret in it; make one "
+		         "with 'openssl rand -hex 32'",
+		         path);
 	}
 	fclose(file);
 	OPENSSL_cleanse(line, sizeof line);

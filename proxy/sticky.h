@@ -3,10 +3,11 @@
  * Cookies that bind a client to a server, signed with HMAC-SHA-256: a client can neither make one
  * up nor learn from it where the servers are.
  *
- * The value is base64url of  version (1) | day (4) | server (8) | signature (16).  `server` is itself
- * a keyed digest of the address. A cookie of the day before is still taken, and renewed, so each is
- * good for one to two days after its last use. The secret is made before the workers are forked, or
- * read from a file: so they agree without talking, and so do several machines with one file.
+ * The value is base64url of  version (1) | day (4) | server (8) | signature (16).  `server` is
+ * itself a keyed digest of the address. A cookie of the day before is still taken, and renewed, so
+ * each is good for one to two days after its last use. The secret is made before the workers are
+ * forked, or read from a file: so they agree without talking, and so do several machines with one
+ * file.
  */
 #ifndef PROXY_STICKY_H
 #define PROXY_STICKY_H
@@ -32,8 +33,8 @@ bool sticky_available(void);
 int secret_new(const char *path, struct secret **secret, char *error, size_t error_size);
 void secret_free(struct secret **secret);
 
-/* What stands for an address in cookies, by the key that they are signed with; 0 for keys that there
- * are not. */
+/* What stands for an address in cookies, by the key that they are signed with; 0 for keys that
+ * there are not. */
 void sticky_server(const struct secret *secret, const void *address, size_t length,
                    uint64_t cookies[STICKY_KEYS]);
 /* Writes the value (without NUL) for a server, as of now. */

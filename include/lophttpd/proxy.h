@@ -7,10 +7,10 @@
  *     const struct lop_proxy *proxy = lop_core_shared(core, LOP_PROXY_BLOCK, &size);
  *
  * which is NULL when the module is not loaded or has no pool. Pools and servers are found by the
- * functions below, which go by the sizes that the block itself states: structs grow at the end only.
- * Everything is read only for others. Each number is an atomic that stands alone; two of them were
- * not written at one time. Counters never go back while the server runs. Times are nanoseconds of
- * lop_worker_now().
+ * functions below, which go by the sizes that the block itself states: structs grow at the end
+ * only. Everything is read only for others. Each number is an atomic that stands alone; two of them
+ * were not written at one time. Counters never go back while the server runs. Times are nanoseconds
+ * of lop_worker_now().
  */
 #ifndef LOPHTTPD_PROXY_H
 #define LOPHTTPD_PROXY_H
@@ -66,11 +66,12 @@ struct lop_proxy_server {
 	LOP_ATOMIC(uint32_t) ejections;       /* in all */
 	LOP_ATOMIC(uint32_t) reason;          /* of the last one: LOP_PROXY_FAILED … */
 	LOP_ATOMIC(int64_t) ejected_until;    /* gets no request before, 0 not ejected */
-	LOP_ATOMIC(int64_t) trial;            /* when an ejected one last got a request, 0 not yet */
+	/* When an ejected one last got a request; negative when that has failed. */
+	LOP_ATOMIC(int64_t) trial;
 	LOP_ATOMIC(int64_t) since;            /* joined or came back: the start of a slow start */
 	LOP_ATOMIC(uint64_t) checks;
 	LOP_ATOMIC(uint64_t) checks_failed;
-	char name[LOP_PROXY_NAME_SIZE]; /* "127.0.0.1:8080", "[::1]:80", "unix:/run/x"; cut to fit */
+	char name[LOP_PROXY_NAME_SIZE]; /* "127.0.0.1:80", "[::1]:80", "unix:/run/x"; cut */
 };
 
 /* One worker's part in a pool. */
@@ -87,8 +88,8 @@ struct lop_proxy_pool_share {
 };
 
 struct lop_proxy_pool {
-	/* Who does the active checks: its index + 1 in the lower 16 bits (0 nobody), and above, until
-	 * when, in milliseconds. */
+	/* Who does the active checks: its index + 1 in the lower 16 bits (0 nobody), and above,
+	 * until when, in milliseconds. */
 	LOP_ATOMIC(uint64_t) checker;
 	char name[LOP_PROXY_NAME_SIZE]; /* of the route, "[host]/path" */
 };
@@ -103,16 +104,16 @@ struct lop_proxy {
 	uint32_t server_size;
 	uint32_t pool_share_size;
 	uint32_t server_share_size;
-	/* From the beginning of the block; the shares of all workers stand together for each pool and
-	 * each server. */
+	/* From the beginning of the block; the shares of all workers stand together for each pool
+	 * and each server. */
 	uint64_t pools;
 	uint64_t servers;
 	uint64_t pool_shares;
 	uint64_t server_shares;
 };
 
-static inline const void *lop_proxy_at(const struct lop_proxy *proxy, uint64_t offset, uint64_t index,
-                                       uint32_t size)
+static inline const void *lop_proxy_at(const struct lop_proxy *proxy, uint64_t offset,
+                                       uint64_t index, uint32_t size)
 {
 	return (const char *)proxy + offset + index * size;
 }

@@ -19,8 +19,8 @@ LOP_BEGIN_DECLS
 LOP_API int lop_core_workers(const struct lop_core *core);
 
 /* Makes a block of size bytes, all zero, aligned to a page. Only before the first worker is forked:
- * from init to LOP_STAGE_BOUND. The name is copied; it should be the module's, or begin with it. The
- * block belongs to the core. Returns 0, -EEXIST when there is one of that name, -ENOMEM. */
+ * from init to LOP_STAGE_BOUND. The name is copied; it should be the module's, or begin with it.
+ * The block belongs to the core. Returns 0, -EEXIST when there is one of that name, -ENOMEM. */
 LOP_API int lop_core_share(struct lop_core *core, const char *name, size_t size, void **block);
 
 /* A block that any module has made, and its size (which may be NULL); NULL: there is none of that

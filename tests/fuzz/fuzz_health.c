@@ -31,7 +31,8 @@ static void check_option(const uint8_t *data, size_t size)
 		memcpy(text, data, size);
 	text[size] = '\0';
 	if (health_parse(text, &check, error, sizeof error) == 0) {
-		expect(check.active && check.path[0] == '/' && strpbrk(check.path, " \r\n") == NULL);
+		expect(check.active && check.path[0] == '/' &&
+		       strpbrk(check.path, " \r\n") == NULL);
 		expect(check.interval >= check.timeout && check.timeout > 0);
 		expect(check.rise > 0 && check.fall > 0 && check.expect_low <= check.expect_high);
 		health_clear(&check);

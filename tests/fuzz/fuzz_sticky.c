@@ -21,7 +21,7 @@ static void expect(bool holds)
 		abort();
 }
 
-/* With a secret of this run nothing that is typed can be valid; what was signed is, at any place. */
+/* With a secret of this run nothing that is typed can be valid; what was signed is. */
 static void check_value(const struct secret *secret, struct lop_str value)
 {
 	char own[STICKY_VALUE_LENGTH];

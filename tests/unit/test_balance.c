@@ -354,17 +354,28 @@ END_TEST
 START_TEST(bad_options_are_explained)
 {
 	static const char *const bad[] = {
-		"", "roundrobin", "hash", "hash:", "hash:$nothing", "hash:a b", "hash:$cookie_",
-		"hash:a\r\nb", "sticky:", "sticky:cookie=", "sticky:cookie=a;b", "stickyness",
+		"",
+		"roundrobin",
+		"hash",
+		"hash:",
+		"hash:$nothing",
+		"hash:a b",
+		"hash:$cookie_",
+		"hash:a\r\nb",
+		"sticky:",
+		"sticky:cookie=",
+		"sticky:cookie=a;b",
+		"stickyness",
 	};
 
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		struct balance balance;
 		char error[256] = "";
 
-		ck_assert_msg(balance_parse(bad[i], &balance, error, sizeof error) == -EINVAL,
-		              "%s", bad[i]);
-		ck_assert(strncmp(error, bad[i], strlen(bad[i])) == 0 && strchr(error, ' ') != NULL);
+		ck_assert_msg(balance_parse(bad[i], &balance, error, sizeof error) == -EINVAL, "%s",
+		              bad[i]);
+		ck_assert(strncmp(error, bad[i], strlen(bad[i])) == 0 &&
+		          strchr(error, ' ') != NULL);
 		balance_clear(&balance);
 	}
 }
@@ -476,7 +487,9 @@ START_TEST(keys_come_from_a_file)
 	char path[] = "/tmp/test_balance.XXXXXX", error[256], value[STICKY_VALUE_LENGTH];
 	const struct lop_str text = { value, STICKY_VALUE_LENGTH };
 	static const char *const bad[] = {
-		"", "short\n", "\n\n",
+		"",
+		"short\n",
+		"\n\n",
 		("0123456789abcdef\n1123456789abcdef\n2123456789abcdef\n3123456789abcdef\n"
 		 "4123456789abcdef\n"),
 	};

@@ -46,9 +46,8 @@ START_TEST(the_option_is_understood)
 	ck_assert_int_eq(health_parse("expect=2XX,path=/", &check, error, sizeof error), 0);
 	ck_assert_int_eq(check.expect_high, 299);
 	health_clear(&check);
-	ck_assert_int_eq(health_parse("expect=200-204,path=/a,path=/b", &check, error,
-	                              sizeof error),
-	                 0);
+	ck_assert_int_eq(
+		health_parse("expect=200-204,path=/a,path=/b", &check, error, sizeof error), 0);
 	ck_assert_int_eq(check.expect_high, 204);
 	ck_assert_str_eq(check.path, "/b");
 	health_clear(&check);
@@ -58,10 +57,29 @@ END_TEST
 START_TEST(bad_options_are_explained)
 {
 	static const char *const bad[] = {
-		"rise=2", "path=up", "path=/a b", "path=/\r\nX: y", "path", "interval=0",
-		"interval=2x", "rise=0", "rise=x", "fall=", "fall=1000", "expect=20", "expect=1xx",
-		"expect=300-200", "expect=600", "expect=20x", "host=", "host=a b", "way=1", ",", "",
-		"path=/up,,rise=2", "path=/up,",
+		"rise=2",
+		"path=up",
+		"path=/a b",
+		"path=/\r\nX: y",
+		"path",
+		"interval=0",
+		"interval=2x",
+		"rise=0",
+		"rise=x",
+		"fall=",
+		"fall=1000",
+		"expect=20",
+		"expect=1xx",
+		"expect=300-200",
+		"expect=600",
+		"expect=20x",
+		"host=",
+		"host=a b",
+		"way=1",
+		",",
+		"",
+		"path=/up,,rise=2",
+		"path=/up,",
 	};
 
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -70,7 +88,8 @@ START_TEST(bad_options_are_explained)
 		const int result = health_parse(bad[i], &check, error, sizeof error);
 
 		ck_assert_msg(result == -EINVAL, "%s", bad[i]);
-		ck_assert_msg(strstr(error, "path=/up,interval=2s") != NULL, "%s: %s", bad[i], error);
+		ck_assert_msg(strstr(error, "path=/up,interval=2s") != NULL, "%s: %s", bad[i],
+		              error);
 		ck_assert_ptr_null(check.path);
 	}
 }
@@ -175,12 +194,20 @@ static void set_up(void)
 		.eject_time = 10 * S,
 		.eject_max = 60 * S,
 		.queue_timeout = 5 * S,
-		.health = { .active = true, .path = path, .interval = 2 * S, .timeout = 1 * S,
-		            .rise = 2, .fall = 3, .expect_low = 200, .expect_high = 299 },
+		.health = { .active = true,
+		            .path = path,
+		            .interval = 2 * S,
+		            .timeout = 1 * S,
+		            .rise = 2,
+		            .fall = 3,
+		            .expect_low = 200,
+		            .expect_high = 299 },
 	};
 	for (int i = 0; i < 2; i++)
-		urls[i] = (struct upstream_url){ .kind = UPSTREAM_TCP, .literal = i == 0,
-			                         .weight = 1, .host = host,
+		urls[i] = (struct upstream_url){ .kind = UPSTREAM_TCP,
+			                         .literal = i == 0,
+			                         .weight = 1,
+			                         .host = host,
 			                         .authority = authority };
 	pools[1] = NULL;
 	shared[1] = NULL;

@@ -82,8 +82,11 @@ static void set_up(void)
 	memset(urls, 0, sizeof urls);
 	for (int i = 0; i < URLS_MAX; i++) {
 		snprintf(hosts[i], sizeof hosts[i], "127.0.0.%d", i + 1);
-		urls[i] = (struct upstream_url){ .kind = UPSTREAM_TCP, .literal = true,
-			                         .port = 80, .weight = 1, .host = hosts[i] };
+		urls[i] = (struct upstream_url){ .kind = UPSTREAM_TCP,
+			                         .literal = true,
+			                         .port = 80,
+			                         .weight = 1,
+			                         .host = hosts[i] };
 	}
 	pick = (struct pick){ .request = NULL };
 	settings = (struct pool_settings){

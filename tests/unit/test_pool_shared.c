@@ -134,7 +134,8 @@ static struct board *board;
 
 static void make_board(void)
 {
-	board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+	             0);
 	ck_assert_ptr_ne(board, MAP_FAILED);
 }
 
