@@ -9,6 +9,7 @@
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -119,6 +120,16 @@ void compat_tickets(SSL_CTX *context)
 
 #endif
 
+bool compat_groups(SSL_CTX *context, const char *list)
+{
+#ifdef LIBRESSL_VERSION_NUMBER
+	return SSL_CTX_set1_groups_list(context, list) == 1;
+#else
+	/* What the macro of that name does, but for a cast that takes const away. */
+	return SSL_CTX_ctrl(context, SSL_CTRL_SET_GROUPS_LIST, 0, (void *)(uintptr_t)list) == 1;
+#endif
+}
+
 /* ---- DHE ------------------------------------------------------------------------------------ */
 
 #ifdef LIBRESSL_VERSION_NUMBER
@@ -218,6 +229,16 @@ bool compat_kernel_sends(SSL *ssl)
 	return BIO_get_ktls_send(SSL_get_wbio(ssl));
 }
 
+bool compat_kernel_leave(SSL *ssl)
+{
+	BIO *in = SSL_get_rbio(ssl);
+
+	if (BIO_up_ref(in) != 1)
+		return false;
+	SSL_set0_wbio(ssl, in);
+	return true;
+}
+
 ssize_t compat_kernel_sendfile(SSL *ssl, int file, off_t offset, size_t length)
 {
 	return SSL_sendfile(ssl, file, offset, length, 0);
@@ -239,6 +260,12 @@ bool compat_kernel_sends(SSL *ssl)
 {
 	(void)ssl;
 	return false;
+}
+
+bool compat_kernel_leave(SSL *ssl)
+{
+	(void)ssl;
+	return true;
 }
 
 ssize_t compat_kernel_sendfile(SSL *ssl, int file, off_t offset, size_t length)

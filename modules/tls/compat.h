@@ -32,6 +32,9 @@ void compat_choose_host(SSL_CTX *context);
 /* Has tickets encrypted and authenticated with what tickets_key() says. */
 void compat_tickets(SSL_CTX *context);
 
+/* Names separated by colons. False: one of them is unknown. */
+bool compat_groups(SSL_CTX *context, const char *list);
+
 /* DHE parameters: a group of RFC 7919 of so many bits, or those of a PEM file. Returns false on
  * failure. */
 bool compat_dh_group(SSL_CTX *context, int bits);
@@ -41,6 +44,8 @@ bool compat_dh_pem(SSL_CTX *context, const void *pem, size_t length, int *bits);
 bool compat_kernel_possible(void);
 void compat_kernel_ask(SSL *ssl);
 bool compat_kernel_sends(SSL *ssl);
+/* It cannot: what SSL reads from is what it writes to, too. False: memory is out. */
+bool compat_kernel_leave(SSL *ssl);
 ssize_t compat_kernel_sendfile(SSL *ssl, int file, off_t offset, size_t length);
 
 /* The client's certificate, with a reference of its own; NULL when there is none. */

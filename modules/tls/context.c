@@ -53,10 +53,9 @@ static int set_ciphers(const struct tls *tls, SSL_CTX *context, char *error, siz
 static int set_groups(const struct tls *tls, SSL_CTX *context, char *error, size_t error_size)
 {
 	if (tls->options.groups != NULL) {
-		if (SSL_CTX_set1_groups_list(context, tls->options.groups) == 1)
+		if (compat_groups(context, tls->options.groups))
 			return 0;
-	} else if (SSL_CTX_set1_groups_list(context, HYBRID_GROUP GROUPS) == 1 ||
-	           SSL_CTX_set1_groups_list(context, GROUPS) == 1) {
+	} else if (compat_groups(context, HYBRID_GROUP GROUPS) || compat_groups(context, GROUPS)) {
 		ERR_clear_error();
 		return 0;
 	}

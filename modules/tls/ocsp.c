@@ -139,9 +139,10 @@ static int answer(SSL *ssl, void *argument)
 			break;
 	if (staple == NULL)
 		return SSL_TLSEXT_ERR_NOACK;
-	copy = OPENSSL_memdup(staple->data, (size_t)staple->length);
+	copy = OPENSSL_malloc((size_t)staple->length);
 	if (copy == NULL)
 		return SSL_TLSEXT_ERR_NOACK;
+	memcpy(copy, staple->data, (size_t)staple->length);
 	(void)SSL_set_tlsext_status_ocsp_resp(ssl, copy, staple->length); /* takes it */
 	return SSL_TLSEXT_ERR_OK;
 }

@@ -3,6 +3,7 @@
 
 #include <openssl/rand.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -46,7 +47,7 @@ static bool derive_key(const unsigned char secret[SECRET], struct ticket_key *ke
 
 struct tickets *tickets_new(int64_t now_s)
 {
-	struct tickets *tickets = OPENSSL_zalloc(sizeof(*tickets));
+	struct tickets *tickets = calloc(1, sizeof(*tickets));
 	struct shared *shared;
 
 	if (tickets == NULL)
@@ -56,7 +57,7 @@ struct tickets *tickets_new(int64_t now_s)
 	if (shared == MAP_FAILED || RAND_bytes(shared->secrets[0], SECRET) != 1) {
 		if (shared != MAP_FAILED)
 			(void)munmap(shared, sizeof(*shared));
-		OPENSSL_free(tickets);
+		free(tickets);
 		return NULL;
 	}
 	atomic_init(&shared->generation, 0);
@@ -73,7 +74,8 @@ void tickets_free(struct tickets **pointer)
 	if (tickets == NULL)
 		return;
 	(void)munmap(tickets->shared, sizeof(*tickets->shared));
-	OPENSSL_clear_free(tickets, sizeof(*tickets));
+	OPENSSL_cleanse(tickets, sizeof(*tickets));
+	free(tickets);
 }
 
 /* Goes on to the generation that it is time for. The clock may have been set back: then the

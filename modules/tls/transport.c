@@ -191,14 +191,7 @@ static bool settle_writing(struct tls_connection *connection)
 	if (!connection->tls->kernel)
 		return true;
 	connection->kernel = compat_kernel_sends(connection->ssl);
-	if (!connection->kernel) {
-		BIO *in = SSL_get_rbio(connection->ssl);
-
-		if (BIO_up_ref(in) != 1)
-			return false;
-		SSL_set0_wbio(connection->ssl, in);
-	}
-	return true;
+	return connection->kernel || compat_kernel_leave(connection->ssl);
 }
 
 static int tls_handshake(void *state)
