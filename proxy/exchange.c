@@ -141,7 +141,8 @@ static int give_up(struct exchange *exchange, int status)
 static int next_server(struct exchange *exchange, int status)
 {
 	struct pick *pick = &exchange->pick;
-	const bool repeatable = !exchange->upload.consumed && !exchange->answered &&
+	/* Of an answer that was broken nothing was passed on. */
+	const bool repeatable = !exchange->upload.consumed &&
 	                        (!exchange->sent || exchange_is_safe(exchange));
 
 	exchange->failure = status;
@@ -152,6 +153,9 @@ static int next_server(struct exchange *exchange, int status)
 	if (!repeatable || pick->tried_count > exchange->proxy->settings.retries ||
 	    !pool_may_retry(exchange->route->pool))
 		return give_up(exchange, status);
+	chunks_clear(&exchange->chunks);
+	exchange->ended = false;
+	exchange->keep = false;
 	exchange->fresh = false;
 	exchange->state = EXCHANGE_PICK;
 	return GO_ON;

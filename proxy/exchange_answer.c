@@ -207,6 +207,8 @@ static int take_back(struct exchange *exchange, const struct answer *answer, int
 		(void)lop_response_remove_field(exchange->request, field->name.data);
 		*end = ':';
 	}
+	(void)lop_response_remove_field(exchange->request, "Set-Cookie"); /* of the pool */
+	lop_response_body_clear(exchange->request);
 	return result;
 }
 

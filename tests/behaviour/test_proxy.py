@@ -246,6 +246,20 @@ def a_gathered_body_has_a_length():
 
 
 @test
+def another_server_is_asked_for_what_is_safe_only():
+    for answer in (b"", b"HTTP/1.1 200 OK\r\nX-Broken: yes\r\nContent-Le", b"nonsense\r\n\r\n"):
+        broken, whole = Upstream(answer, close=True), Upstream()
+        with Server({}, "-M", "proxy", "--fail-limit", "100", "--map",
+                    "/=http://127.0.0.1:%d/,http://127.0.0.1:%d/" % (broken.port, whole.port)) as server:
+            for _ in range(6):
+                response = server.get("/")
+                equal((response.status, response.get("X-Broken")), (200, None))
+            check(broken.heads, "the broken one was not asked")
+            statuses = sorted(server.request("POST", "/", body=b"x").status for _ in range(6))
+            equal(statuses, [200] * 3 + [502] * 3, "answers to POST")
+
+
+@test
 def an_upstream_that_is_not_there_is_a_bad_gateway():
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
