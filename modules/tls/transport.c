@@ -245,15 +245,22 @@ static ssize_t tls_read(void *state, void *buffer, size_t size)
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
-static size_t record_size(struct tls_connection *connection, size_t length)
+/* Whether records are to be small now. */
+static bool is_ramping(struct tls_connection *connection)
 {
 	const int64_t now = lop_worker_now(connection->tls->worker);
-	size_t size = RECORD_MAX;
 
 	if (now - connection->written > PAUSE_NS)
 		connection->ramp = 0;
 	connection->written = now;
-	if (connection->ramp < SMALL_BYTES) {
+	return connection->ramp < SMALL_BYTES;
+}
+
+static size_t record_size(struct tls_connection *connection, size_t length)
+{
+	size_t size = RECORD_MAX;
+
+	if (is_ramping(connection)) {
 		/* What fits in two packets anyway is not cut. */
 		size = length <= 2 * SMALL_RECORD ? length : SMALL_RECORD;
 		connection->ramp += (uint32_t)size;
@@ -516,6 +523,9 @@ static ssize_t tls_sendfile(void *state, int file, off_t offset, size_t length, 
 	if (connection->wire.plain)
 		return send_plain(connection, file, offset, length);
 	if (connection->kernel) {
+		/* A record ends with the call. */
+		if (is_ramping(connection))
+			length = record_size(connection, length);
 		result = compat_kernel_sendfile(connection->ssl, file, offset, length);
 		return result >= 0 ? result : outcome(connection, (int)result);
 	}

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Encryption: versions, certificates by name, what is sent and how connections end."""
 import os
+import signal
 import ssl
 import subprocess
 import warnings
@@ -167,6 +168,19 @@ def pipelined_requests_are_answered_in_order():
 
 
 @test
+def a_body_of_several_megabytes_arrives_whole():
+    root = tree({"upload": None})
+    if AM_ROOT:
+        os.chown(root + "/upload", run_uid(), -1)
+    with SecureServer(root, "-U", "upload", "-C", default.both) as server:
+        with server.connect() as connection:
+            response = connection.request("PUT", "/upload/big.bin", body=BIG)
+            equal(response.status, 201, "status")
+    with open(root + "/upload/big.bin", "rb") as file:
+        check(file.read() == BIG, "the file is another")
+
+
+@test
 def a_client_that_reads_slowly_gets_everything():
     with SecureConnection(site.address, receive_buffer=4096) as connection:
         connection.send(make_request("GET", "/big.bin") + make_request("GET", "/middle.bin"))
@@ -294,6 +308,17 @@ def openssl_client(*arguments, data=b"", server=site):
 def an_ordinary_user_serves_it_too():
     with as_somebody.connect() as connection:
         check(connection.get("/big.bin").body == BIG, "body")
+
+
+@test
+def a_newly_started_program_takes_over_the_port():
+    with SecureServer(CONTENT, *KEYS, workers=2, upgrades=True) as server:
+        with server.connect() as old:
+            equal(old.get("/").body, PAGE, "before")
+            server.send_signal(signal.SIGUSR2)
+            wait_for(lambda: server.errors().count("listening on https://") == 2, 15,
+                     "the new program")
+            equal(server.get("/").body, PAGE, "after")
 
 
 @test
