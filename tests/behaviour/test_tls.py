@@ -3,6 +3,7 @@
 """Encryption: versions, certificates by name, what is sent and how connections end."""
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import warnings
@@ -11,7 +12,7 @@ from harness import *
 from secure import *
 
 PAGE = b"<h1>encrypted</h1>"
-BIG = pattern(3_000_000)
+BIG = pattern(12_000_000)    # more than a socket takes
 MIDDLE = pattern(70_000, 2)
 CONTENT = {"index.html": PAGE, "big.bin": BIG, "middle.bin": MIDDLE, "empty": b""}
 
@@ -172,7 +173,7 @@ def a_body_of_several_megabytes_arrives_whole():
     root = tree({"upload": None})
     if AM_ROOT:
         os.chown(root + "/upload", run_uid(), -1)
-    with SecureServer(root, "-U", "upload", "-C", default.both) as server:
+    with SecureServer(root, "-U", "upload", "-C", default.both, "--upload-max-size", "20m") as server:
         with server.connect() as connection:
             response = connection.request("PUT", "/upload/big.bin", body=BIG)
             equal(response.status, 201, "status")
@@ -281,7 +282,8 @@ def clients_that_go_away_leave_nothing_behind():
         except ssl.SSLWantReadError:
             pass
         with Connection(site.address) as raw:
-            raw.send(outgoing.read()[:pause])
+            # In one packet with the end, so that the server hears of both at once.
+            raw.socket.send(outgoing.read()[:pause], socket.MSG_MORE)
     with site.connect() as connection:
         connection.send(make_request("GET", "/big.bin"))
         connection.socket.recv(100)
