@@ -179,8 +179,8 @@ static enum http1_next step_rest(struct http1 *http1)
 	return HTTP1_GO;
 }
 
-/* The whole was promised: what there is goes, and the client must see that this is not the end. Where that
- * would be the connection's, only a reset tells. */
+/* The whole was promised: what there is goes, and the client must see that this is not the end.
+ * Where that would be the connection's, only a reset tells. */
 static enum http1_next cut_body(struct http1 *http1)
 {
 	if (!http1->framed && !http1->tunnel && response_length(http1->request) < 0)

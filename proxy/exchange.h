@@ -3,12 +3,12 @@
  * One request on its way to an upstream and back. Lives in the request's arena; from the hook's
  * first call to its last, and then in the stream of the response's body, one of the two drives it.
  *
- * exchange.c runs the states, exchange_head.c writes the request's head, exchange_upload.c moves its
- * body, exchange_answer.c makes a response of the answer's head, exchange_body.c is the stream,
+ * exchange.c runs the states, exchange_head.c writes the request's head, exchange_upload.c moves
+ * its body, exchange_answer.c makes a response of the answer's head, exchange_body.c is the stream,
  * tunnel.c the stream after an upgrade.
  *
- * Everything that waits is woken through the request: the connection to the upstream, the pool's queue
- * and the client.
+ * Everything that waits is woken through the request: the connection to the upstream, the pool's
+ * queue and the client.
  */
 #ifndef PROXY_EXCHANGE_H
 #define PROXY_EXCHANGE_H
@@ -128,29 +128,29 @@ void upload_begin(struct exchange *exchange);
 int upload_gather(struct exchange *exchange);
 /* Before a try: from the beginning. */
 void upload_restart(struct exchange *exchange);
-/* Sends the head, length bytes at the front of the scratch memory, and what is at hand of the body. 0, or
- * an error of the upstream's. */
+/* Sends the head, length bytes at the front of the scratch memory, and what is at hand of the body.
+ * 0, or an error of the upstream's. */
 int upload_send_head(struct exchange *exchange, size_t length);
-/* Goes on: 0 there is nothing left to do, -EAGAIN, or an error of the upstream's. One of the client's
- * is in upload.error. */
+/* Goes on: 0 there is nothing left to do, -EAGAIN, or an error of the upstream's. One of the
+ * client's is in upload.error. */
 int upload_run(struct exchange *exchange);
 void upload_clear(struct exchange *exchange);
 
 /* exchange_splice.c */
 
-/* Moves what the client has sent into the pipe, which must be empty: a count, 0 the end, -EAGAIN, -EOPNOTSUPP
- * (copy it), or the client's error. */
+/* Moves what the client has sent into the pipe, which must be empty: a count, 0 the end, -EAGAIN,
+ * -EOPNOTSUPP (copy it), or the client's error. */
 ssize_t splice_in(struct exchange *exchange);
 /* Moves that on: 0 the pipe is empty, -EAGAIN, or the upstream's error. */
 int splice_out(struct exchange *exchange);
 void splice_clear(struct exchange *exchange);
 
-/* exchange_answer.c: reads what has come, and makes it the response. LOP_DONE, LOP_AGAIN (maybe after
- * an interim response), or a negative errno of the upstream's. */
+/* exchange_answer.c: reads what has come, and makes it the response. LOP_DONE, LOP_AGAIN (maybe
+ * after an interim response), or a negative errno of the upstream's. */
 int exchange_read_answer(struct exchange *exchange);
 
-/* exchange_body.c: sets the body of the response. data: length bytes of it that came with the head, in
- * the proxy's input. 0 or a negative errno. */
+/* exchange_body.c: sets the body of the response. data: length bytes of it that came with the head,
+ * in the proxy's input. 0 or a negative errno. */
 int exchange_set_body(struct exchange *exchange, const struct answer *answer, char *data,
                       size_t length);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The head of an answer: interim responses are relayed, the final one becomes the response's status and
- * fields, with URLs and cookies translated to the outside.
+ * The head of an answer: interim responses are relayed, the final one becomes the response's status
+ * and fields, with URLs and cookies translated to the outside.
  */
 #include "config.h"
 

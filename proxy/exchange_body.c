@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The body of an answer on its way to the client: at once when all of it came with the head, else as a
- * stream that is pulled as fast as the client takes it. However the upstream framed it, the client
- * gets a framing of its own, and a body that is not whole never looks as if it were.
+ * The body of an answer on its way to the client: at once when all of it came with the head, else
+ * as a stream that is pulled as fast as the client takes it. However the upstream framed it, the
+ * client gets a framing of its own, and a body that is not whole never looks as if it were.
  */
 #include "config.h"
 
@@ -235,7 +235,8 @@ static int receive_rest(struct exchange *exchange, const char *data, size_t *len
 	while (exchange->upstream->hangup && exchange->upstream->readable &&
 	       data + *length < end) {
 		char *next = (char *)(uintptr_t)data + *length;
-		ssize_t count = upstream_receive(exchange->upstream, next, (size_t)(end - next), NULL);
+		ssize_t count = upstream_receive(exchange->upstream, next, (size_t)(end - next),
+		                                 NULL);
 
 		if (count < 0 && count != -EAGAIN)
 			return (int)count;

@@ -246,8 +246,8 @@ static void took(struct upload *upload, ssize_t count)
 		upload->ended = true;
 }
 
-/* Reads the next piece into the scratch memory behind the heads, framed. It is empty at the end of a
- * body that needs no mark there. 0, -EAGAIN, or the client's error, which is noted. */
+/* Reads the next piece into the scratch memory behind the heads, framed. It is empty at the end of
+ * a body that needs no mark there. 0, -EAGAIN, or the client's error, which is noted. */
 static int read_piece(struct exchange *exchange, struct iovec *piece)
 {
 	struct upload *upload = &exchange->upload;

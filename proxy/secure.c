@@ -49,8 +49,8 @@ static int complain(char *error, size_t error_size, const char *what, const char
 	return -EINVAL;
 }
 
-/* The system's authorities in a folder of files. OpenSSL would look into it when a certificate is to be
- * verified, and from a chroot it is out of reach. */
+/* The system's authorities in a folder of files. OpenSSL would look into it when a certificate is
+ * to be verified, and from a chroot it is out of reach. */
 static unsigned load_folder(SSL_CTX *context, const char *folder)
 {
 	DIR *entries = opendir(folder);

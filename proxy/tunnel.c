@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * After an upgrade (WebSocket): bytes in both directions until one side closes, nothing moves for too
- * long, or the worker's drain gives it no more time.
+ * After an upgrade (WebSocket): bytes in both directions until one side closes, nothing moves for
+ * too long, or the worker's drain gives it no more time.
  */
 #include "config.h"
 

@@ -37,8 +37,8 @@ struct upstreams {
 	int64_t complained;    /* when a message was written last */
 };
 
-/* Something can go on, or the deadline has passed (timed_out). May be called without reason, and may
- * close the connection. */
+/* Something can go on, or the deadline has passed (timed_out). May be called without reason, and
+ * may close the connection. */
 typedef void upstream_ready_f(void *context);
 
 enum upstream_phase {
@@ -72,8 +72,8 @@ struct upstream {
 	size_t pending_length;
 };
 
-/* Takes a kept connection; NULL: there is none. careful: for what must not be sent twice; looks once
- * more whether the other side is still there. */
+/* Takes a kept connection; NULL: there is none. careful: for what must not be sent twice; looks
+ * once more whether the other side is still there. */
 struct upstream *upstreams_take(struct server *server, bool careful, upstream_ready_f *ready,
                                 void *context);
 /* Begins a new one. greeting: bytes to be sent before everything else, copied. */

@@ -20,7 +20,7 @@ struct kept {
 	struct upstreams *owner;
 	struct kept *next, *previous;
 	struct server *server;
-	struct upstream *first; /* the latest, which is the least likely to be closed at the other end */
+	struct upstream *first; /* the latest: the least likely to be closed at the other end */
 	unsigned count;
 	struct secure_session *session;
 	int64_t session_until;

@@ -96,9 +96,9 @@ LOP_API int64_t lop_request_body_length(const struct lop_request *request);
  * reading; what is left when that stream ends is thrown away, or ends the connection. */
 LOP_API ssize_t lop_request_body_read(struct lop_request *request, void *buffer, size_t size);
 
-/* Not 0 while the client waits for 100 Continue and has sent nothing of its body. Who leaves the decision
- * to somebody else reads the body only when this is 0, and then relays the 100 by
- * lop_response_interim(). The hook runs again also when the client stops waiting. */
+/* Not 0 while the client waits for 100 Continue and has sent nothing of its body. Who leaves the
+ * decision to somebody else reads the body only when this is 0, after relaying the 100 by
+ * lop_response_interim(), or when the client stops waiting: then the hook runs again. */
 LOP_API int lop_request_awaits_continue(struct lop_request *request);
 
 /* Moves at most size body bytes into an empty pipe, without copying them; those that were already

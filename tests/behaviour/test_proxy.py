@@ -15,7 +15,8 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 class Upstream:
-    """A server that answers each request with `answer`: bytes, or a function of connection and head.
+    """A server that answers each request with `answer`: bytes, or a function of its connection
+    and head.
 
     heads are what it was asked, connections counts them. Bytes with close=True end the connection.
     """
@@ -249,8 +250,8 @@ def a_gathered_body_has_a_length():
 def another_server_is_asked_for_what_is_safe_only():
     for answer in (b"", b"HTTP/1.1 200 OK\r\nX-Broken: yes\r\nContent-Le", b"nonsense\r\n\r\n"):
         broken, whole = Upstream(answer, close=True), Upstream()
-        with Server({}, "-M", "proxy", "--fail-limit", "100", "--map",
-                    "/=http://127.0.0.1:%d/,http://127.0.0.1:%d/" % (broken.port, whole.port)) as server:
+        urls = "http://127.0.0.1:%d/,http://127.0.0.1:%d/" % (broken.port, whole.port)
+        with Server({}, "-M", "proxy", "--fail-limit", "100", "--map", "/=" + urls) as server:
             for _ in range(6):
                 response = server.get("/")
                 equal((response.status, response.get("X-Broken")), (200, None))
@@ -290,7 +291,8 @@ def an_upgrade_becomes_a_tunnel():
 
     upstream = Upstream(answer)
     with proxy(upstream) as server, server.connect() as connection:
-        connection.send(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n")
+        connection.send(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\n"
+                        b"Upgrade: echo\r\n\r\n")
         head = connection.socket.recv(65536)
         check(head.startswith(b"HTTP/1.1 101 "), "no upgrade: %r" % head)
         received = head.split(b"\r\n\r\n", 1)[1]
