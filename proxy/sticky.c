@@ -16,6 +16,7 @@
 #ifdef HAVE_OPENSSL
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #endif
 
 #define FORMAT 1
@@ -110,9 +111,10 @@ static bool decode(struct lop_str text, uint8_t bytes[VALUE_SIZE])
 
 /* ---- secrets -------------------------------------------------------------------------------- */
 
+#define KEY_SIZE 32
+
 struct secret {
-	EVP_MAC *mac;
-	EVP_MAC_CTX *keys[STICKY_KEYS]; /* ready to sign; the first does */
+	uint8_t keys[STICKY_KEYS][KEY_SIZE]; /* the first signs */
 	unsigned count;
 };
 
@@ -121,32 +123,24 @@ bool sticky_available(void)
 	return true;
 }
 
-static int add_key(struct secret *secret, const void *key, size_t length)
+static bool sign(const uint8_t key[KEY_SIZE], const void *data, size_t length, uint8_t out[32])
 {
-	char digest[] = "SHA256";
-	const OSSL_PARAM parameters[] = {
-		OSSL_PARAM_construct_utf8_string("digest", digest, 0),
-		OSSL_PARAM_construct_end(),
-	};
-	EVP_MAC_CTX *context = EVP_MAC_CTX_new(secret->mac);
+	unsigned written = 0;
 
-	if (context == NULL || EVP_MAC_init(context, key, length, parameters) != 1) {
-		EVP_MAC_CTX_free(context);
-		return -ENOMEM;
-	}
-	secret->keys[secret->count++] = context;
-	return 0;
+	return HMAC(EVP_sha256(), key, KEY_SIZE, data, length, out, &written) != NULL &&
+	       written == 32;
 }
 
-static bool sign(const EVP_MAC_CTX *key, const void *data, size_t length, uint8_t out[32])
+/* Of a line of any length. It is also the first use of the library, which reads its configuration
+ * then, while that is in reach. */
+static int add_key(struct secret *secret, const void *line, size_t length)
 {
-	EVP_MAC_CTX *context = EVP_MAC_CTX_dup(key);
-	size_t written = 0;
-	const bool done = context != NULL && EVP_MAC_update(context, data, length) == 1 &&
-	                  EVP_MAC_final(context, out, &written, 32) == 1 && written == 32;
+	static const uint8_t purpose[KEY_SIZE] = "lophttpd sticky cookies";
 
-	EVP_MAC_CTX_free(context);
-	return done;
+	if (!sign(purpose, line, length, secret->keys[secret->count]))
+		return -ENOMEM;
+	secret->count++;
+	return 0;
 }
 
 static int read_line(struct secret *secret, const char *path, const char *line, char *error,
@@ -216,11 +210,9 @@ int secret_new(const char *path, struct secret **out, char *error, size_t error_
 
 	*error = '\0';
 	*out = NULL;
-	if (secret != NULL)
-		secret->mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	if (secret != NULL && secret->mac != NULL && path != NULL) {
+	if (secret != NULL && path != NULL) {
 		result = read_file(secret, path, error, error_size);
-	} else if (secret != NULL && secret->mac != NULL) {
+	} else if (secret != NULL) {
 		result = getentropy(random, sizeof random) < 0
 		                 ? -errno
 		                 : add_key(secret, random, sizeof random);
@@ -244,9 +236,7 @@ void secret_free(struct secret **pointer)
 	*pointer = NULL;
 	if (secret == NULL)
 		return;
-	for (unsigned i = 0; i < secret->count; i++)
-		EVP_MAC_CTX_free(secret->keys[i]);
-	EVP_MAC_free(secret->mac);
+	OPENSSL_cleanse(secret, sizeof *secret);
 	free(secret);
 }
 
