@@ -16,7 +16,8 @@ from pathlib import Path
 
 BARE = "no-sandbox"      # lhttpd without its sandbox
 PEERS = ("nginx", "lighttpd", "h2o")
-DEBIAN_PACKAGES = ("nginx", "lighttpd", "lighttpd-mod-openssl", "h2o", "wrk", "strace", "openssl")
+DEBIAN_PACKAGES = ("nginx", "lighttpd", "lighttpd-mod-openssl", "h2o", "wrk", "strace",
+                   "openssl")
 OPEN_FILES = 11000      # that a file cache may hold: all of the Zipf workload's
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 
