@@ -94,6 +94,7 @@ static void leave_server(struct exchange *exchange, enum outcome outcome)
 
 static void end(struct exchange *exchange, enum outcome outcome)
 {
+	exchange_leave_names(exchange);
 	leave_queue(exchange);
 	leave_server(exchange, outcome);
 	upload_clear(exchange);
@@ -225,8 +226,21 @@ static int step_pick(struct exchange *exchange)
 		exchange->state = EXCHANGE_QUEUE;
 		return GO_ON;
 	default:
-		return give_up(exchange, exchange->failure != 0 ? exchange->failure : 503);
+		if (exchange->failure != 0)
+			return give_up(exchange, exchange->failure);
+		if (!exchange_await_names(exchange))
+			return give_up(exchange, 503);
+		exchange->state = EXCHANGE_NAMES;
+		return GO_ON;
 	}
+}
+
+static int step_names(struct exchange *exchange)
+{
+	if (exchange->awaits_names)
+		return LOP_AGAIN;
+	exchange->state = EXCHANGE_PICK;
+	return GO_ON;
 }
 
 static int step_queue(struct exchange *exchange)
@@ -346,8 +360,9 @@ typedef int exchange_step_f(struct exchange *exchange);
 
 static exchange_step_f *const steps[EXCHANGE_STATES] = {
 	[EXCHANGE_GATHER] = step_gather,   [EXCHANGE_PICK] = step_pick,
-	[EXCHANGE_QUEUE] = step_queue,     [EXCHANGE_CONNECT] = step_connect,
-	[EXCHANGE_SEND] = step_send,       [EXCHANGE_ANSWER] = step_answer,
+	[EXCHANGE_NAMES] = step_names,     [EXCHANGE_QUEUE] = step_queue,
+	[EXCHANGE_CONNECT] = step_connect, [EXCHANGE_SEND] = step_send,
+	[EXCHANGE_ANSWER] = step_answer,
 };
 
 static int run(struct exchange *exchange)

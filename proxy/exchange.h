@@ -23,6 +23,7 @@
 enum exchange_state {
 	EXCHANGE_GATHER,  /* the body is gathered before a server is asked */
 	EXCHANGE_PICK,    /* which server? */
+	EXCHANGE_NAMES,   /* which servers are there? */
 	EXCHANGE_QUEUE,   /* all are busy */
 	EXCHANGE_CONNECT,
 	EXCHANGE_SEND,    /* the head, and what is at hand of the body */
@@ -68,8 +69,10 @@ struct exchange {
 	struct upload upload;
 	struct pick pick;
 	struct pool_waiter waiter;
+	struct exchange *next, *previous; /* among those that wait for names */
 	uint8_t state;
 	uint8_t method;      /* enum lop_method */
+	bool awaits_names;
 	bool queued;         /* in the pool's queue */
 	bool queue_over;     /* it was in vain */
 	bool fresh;          /* do not take a kept connection */
@@ -120,6 +123,12 @@ long exchange_write_head(struct exchange *exchange, char *out, size_t size);
 struct lop_str exchange_host(const struct exchange *exchange);
 /* Whether a field may stand behind a body: it neither frames nor routes the message. */
 bool field_may_trail(struct lop_str name);
+
+/* exchange_names.c */
+
+/* Whether there are names of the route's without any answer so far: then it is woken by the first. */
+bool exchange_await_names(struct exchange *exchange);
+void exchange_leave_names(struct exchange *exchange);
 
 /* exchange_upload.c */
 

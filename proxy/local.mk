@@ -45,6 +45,7 @@ modules_proxy_la_SOURCES = \
 	proxy/exchange_answer.c \
 	proxy/exchange_body.c \
 	proxy/exchange_head.c \
+	proxy/exchange_names.c \
 	proxy/exchange_splice.c \
 	proxy/exchange_upload.c \
 	proxy/forwarded.c \

@@ -161,15 +161,6 @@ static int make_pools(struct proxy *proxy)
 	return 0;
 }
 
-static void addresses_changed(void *context, int status, const union server_address *addresses,
-                              const socklen_t *lengths, const uint32_t *weights, size_t count)
-{
-	const struct followed *followed = context;
-
-	(void)status; /* a message was written */
-	(void)pool_update(followed->pool, followed->url, addresses, lengths, weights, count);
-}
-
 static int follow_names(struct proxy *proxy, char *error)
 {
 	struct names_settings settings;
@@ -193,8 +184,10 @@ static int follow_names(struct proxy *proxy, char *error)
 				if (result < 0)
 					return result;
 			}
-			proxy->followed[count] = (struct followed){ route->pool, &route->urls[j] };
-			result = names_follow(proxy->names, &route->urls[j], addresses_changed,
+			proxy->followed[count] = (struct followed){
+				.proxy = proxy, .pool = route->pool, .url = &route->urls[j]
+			};
+			result = names_follow(proxy->names, &route->urls[j], exchange_names_changed,
 			                      &proxy->followed[count++], error, ERROR_SIZE);
 			if (result < 0)
 				return result;

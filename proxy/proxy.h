@@ -50,10 +50,13 @@ struct proxy_settings {
 
 /* A URL whose name is followed. */
 struct followed {
-	struct pool *pool;
+	struct proxy *proxy;
+	struct pool *pool; /* NULL: the last one */
 	const struct upstream_url *url;
+	bool answered; /* in this worker: it has addresses, or it is known that it has none */
 };
 
+struct exchange;
 struct tunnel;
 
 struct proxy {
@@ -77,6 +80,7 @@ struct proxy {
 	struct lop_memory *input;  /* INPUT_SIZE; responses may still hold it */
 	int pipe[2];               /* an empty one, for request bodies; -1: none */
 	struct tunnel *tunnels;    /* open ones */
+	struct exchange *awaiting; /* requests that wait for names */
 	bool draining;
 };
 
@@ -88,6 +92,11 @@ void proxy_settings_clear(struct proxy *proxy);
 /* exchange.c: CONTENT and DONE */
 int proxy_content(void *state, struct lop_request *request);
 int proxy_done(void *state, struct lop_request *request);
+
+/* exchange_names.c: context is a struct followed. */
+void exchange_names_changed(void *context, int status,
+                            const union server_address *addresses,
+                            const socklen_t *lengths, const uint32_t *weights, size_t count);
 
 /* exchange_splice.c: -1 when there is none to be had. */
 void proxy_make_pipe(int pipe[2]);
