@@ -37,10 +37,12 @@ void exchange_wake(void *context)
 void exchange_go_on(void *context)
 {
 	struct exchange *exchange = context;
+	int result;
 
 	if (exchange->state != EXCHANGE_STREAM)
 		return;
-	if (upload_run(exchange) < 0 && exchange->upload.error < 0)
+	result = upload_run(exchange);
+	if (exchange->upload.error < 0 || (result < 0 && result != -EAGAIN))
 		exchange->upload.stopped = true;
 }
 

@@ -231,7 +231,8 @@ static int respond(struct exchange *exchange, const struct answer *answer,
 	exchange->upload.expecting = false;
 	if (answer->status >= 300)
 		exchange->upload.stopped = true;
-	exchange->keep = answer->keep;
+	exchange->keep = answer->keep &&
+	                 exchange->proxy->settings.send_proxy == PROXY_HEADER_OFF;
 	result = answer->upgrade ? tunnel_begin(exchange, answer, rest->data, rest->length)
 	                         : exchange_set_body(exchange, answer, rest->data, rest->length);
 	return result < 0 ? take_back(exchange, answer, result) : 0;
