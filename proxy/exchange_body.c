@@ -227,7 +227,8 @@ static bool is_over(const struct exchange *exchange)
 	return exchange->upstream->hangup && !exchange->upstream->readable;
 }
 
-/* Behind a hang-up the rest is at hand: receives it too, as far as there is room. */
+/* Behind a hang-up the rest is at hand: receives it too, as far as there is room. An error ends it:
+ * whoever needs more than there is finds it over. */
 static int receive_rest(struct exchange *exchange, const char *data, size_t *length)
 {
 	const char *end = lop_memory_data(exchange->proxy->input) + INPUT_SIZE;
@@ -238,12 +239,14 @@ static int receive_rest(struct exchange *exchange, const char *data, size_t *len
 		ssize_t count = upstream_receive(exchange->upstream, next, (size_t)(end - next),
 		                                 NULL);
 
-		if (count < 0 && count != -EAGAIN)
-			return (int)count;
-		if (count <= 0)
-			exchange->upstream->readable = false;
-		else
+		if (count > 0)
 			*length += (size_t)count;
+		else
+			exchange->upstream->readable = false;
+		if (count < 0 && count != -EAGAIN) {
+			exchange->keep = false;
+			return (int)count;
+		}
 	}
 	return 0;
 }
@@ -327,11 +330,9 @@ int exchange_set_body(struct exchange *exchange, const struct answer *answer, ch
 		return stream(exchange, answer->framing == ANSWER_NONE ? 0 : -1);
 	}
 	result = receive_rest(exchange, data, &length);
-	if (result < 0)
-		return result;
 	if (answer->framing == ANSWER_LENGTH)
 		return set_length(exchange, data, length);
 	if (answer->framing == ANSWER_CHUNKED)
 		return set_chunked(exchange, data, length);
-	return set_until_close(exchange, data, length);
+	return result < 0 ? result : set_until_close(exchange, data, length);
 }
