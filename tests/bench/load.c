@@ -61,6 +61,7 @@ struct settings {
 	unsigned connections;
 	double seconds;
 	uint64_t pause_ns;
+	bool close_each; /* a new connection for each request */
 };
 
 struct load {
@@ -141,11 +142,33 @@ static void ask(struct load *load, struct connection *conn)
 		break_off(load, conn);
 }
 
+static void connect_one(struct load *load, struct connection *conn)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		                  .sin_port = htons((uint16_t)load->set.port) };
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = conn };
+	int one = 1;
+
+	inet_pton(AF_INET, load->set.address, &to.sin_addr);
+	conn->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (conn->fd < 0)
+		fail("socket");
+	if (connect(conn->fd, (const struct sockaddr *)&to, sizeof(to)) != 0)
+		fail("connect");
+	setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, conn->fd, &event) != 0)
+		fail("epoll_ctl");
+}
+
 static void answered(struct load *load, struct connection *conn)
 {
 	load->answers++;
 	load->histogram[bucket_of(now_ns() - conn->asked_ns)]++;
 	conn->busy = false;
+	if (load->set.close_each) {
+		close(conn->fd);
+		connect_one(load, conn);
+	}
 	if (load->set.pause_ns == 0)
 		ask(load, conn);
 }
@@ -222,24 +245,6 @@ static void serve(struct load *load, struct connection *conn)
 	}
 }
 
-static void connect_one(struct load *load, struct connection *conn)
-{
-	struct sockaddr_in to = { .sin_family = AF_INET,
-		                  .sin_port = htons((uint16_t)load->set.port) };
-	struct epoll_event event = { .events = EPOLLIN, .data.ptr = conn };
-	int one = 1;
-
-	inet_pton(AF_INET, load->set.address, &to.sin_addr);
-	conn->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (conn->fd < 0)
-		fail("socket");
-	if (connect(conn->fd, (const struct sockaddr *)&to, sizeof(to)) != 0)
-		fail("connect");
-	setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, conn->fd, &event) != 0)
-		fail("epoll_ctl");
-}
-
 /* The probe: one request on the next connection that waits for none. */
 static void ask_next_idle(struct load *load)
 {
@@ -259,8 +264,9 @@ static void start(struct load *load)
 	const struct settings *set = &load->set;
 
 	load->request_size = (size_t)snprintf(load->request, sizeof(load->request),
-	                                      "GET %s HTTP/1.1\r\nHost: %s:%u\r\n\r\n", set->path,
-	                                      set->address, set->port);
+	                                      "GET %s HTTP/1.1\r\nHost: %s:%u\r\n%s\r\n", set->path,
+	                                      set->address, set->port,
+	                                      set->close_each ? "Connection: close\r\n" : "");
 	if (load->request_size >= sizeof(load->request)) {
 		errno = E2BIG;
 		fail(set->path);
@@ -327,7 +333,7 @@ static void report(struct load *load, uint64_t took_ns)
 static void usage(void)
 {
 	fprintf(stderr, "usage: load -p PORT [-l ADDRESS] [-c CONNECTIONS] [-d SECONDS] "
-	                "[-w MICROSECONDS] PATH\n");
+	                "[-n] [-w MICROSECONDS] PATH\n");
 	exit(2);
 }
 
@@ -335,7 +341,7 @@ static void parse_arguments(struct settings *set, int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "c:d:l:p:w:")) != -1) {
+	while ((option = getopt(argc, argv, "c:d:l:np:w:")) != -1) {
 		switch (option) {
 		case 'c':
 			set->connections = (unsigned)strtoul(optarg, NULL, 10);
@@ -345,6 +351,9 @@ static void parse_arguments(struct settings *set, int argc, char **argv)
 			break;
 		case 'l':
 			set->address = optarg;
+			break;
+		case 'n':
+			set->close_each = true;
 			break;
 		case 'p':
 			set->port = (unsigned)strtoul(optarg, NULL, 10);

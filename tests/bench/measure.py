@@ -27,6 +27,19 @@ from servers import Setup
 from workloads import BIG, ZIPF_FILES, zipf_path
 
 READY_SECONDS = 5.0
+# A backend that takes requests and never answers; it answers /1k.html, which the start asks for.
+HOLD = """
+import asyncio, sys
+async def serve(reader, writer):
+    while True:
+        head = await reader.readuntil(b"\\r\\n\\r\\n")
+        if b" /1k.html " in head:
+            writer.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok")
+async def main():
+    server = await asyncio.start_server(serve, "127.0.0.1", int(sys.argv[1]), backlog=4096)
+    await server.serve_forever()
+asyncio.run(main())
+"""
 STOP_SECONDS = 3.0
 WARM_SECONDS = 0.15
 STARTS = 20
@@ -224,6 +237,24 @@ class Bench:
                      connections=min(limit, wanted), floor=arguments)
 
     @contextlib.contextmanager
+    def backend(self, workload, setup):
+        """What a proxy asks, on the clients' core; 0 when the row is none of proxies."""
+        if not workload.proxied:
+            yield 0
+            return
+        port = free_port()
+        command = ([sys.executable, "-c", HOLD, str(port)] if workload.kind == "waiting" else
+                   [str(self.programs / "floor"), "-l", "127.0.0.1", "-p", str(port),
+                    *(word for word in setup.floor if word != "-c")])
+        child = self.spawn(command, self.client_cpu, stdin=subprocess.DEVNULL,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            self.await_ready(child, port, setup.folder)
+            yield port
+        finally:
+            self.stop(child)
+
+    @contextlib.contextmanager
     def running(self, name, workload):
         """A server, ready to answer: (port, pids of its tree)."""
         if workload.busy_disk:
@@ -238,6 +269,14 @@ class Bench:
     def running_in(self, place, name, workload):
         folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=place))
         setup = self.setup(workload, folder)
+        (folder / "stderr").touch()
+        with self.backend(workload, setup) as setup.backend:
+            with self.serving(name, workload, setup) as served:
+                yield served
+
+    @contextlib.contextmanager
+    def serving(self, name, workload, setup):
+        folder = setup.folder
         command = self.servers.command(name, setup)
         with open(folder / "stderr", "wb") as errors:
             child = self.spawn(command, self.server_cpu, stdin=subprocess.DEVNULL,
@@ -335,7 +374,8 @@ class Bench:
         url = f"{'https' if workload.tls else 'http'}://127.0.0.1:{port}{workload.path}"
         if workload.kind == "load":
             return self.client("load", "-p", str(port), "-d", str(self.seconds), "-c",
-                               str(workload.connections), workload.path)
+                               str(workload.connections), *(["-n"] if workload.close else []),
+                               workload.path)
         seconds = str(max(1, round(self.seconds)))
         command = ["-t", "1", "-c", str(workload.connections), "-d", seconds + "s", "--timeout",
                    "5s", "-s", str(Path(__file__).with_name("wrk.lua"))]
@@ -470,6 +510,23 @@ class Bench:
         return {"pss_kib": empty, "full_kib": full, "connections": count,
                 "bytes_each": (full - empty) * 1024 / count}
 
+    def measure_waiting(self, name, workload):
+        """Memory of a proxied request: both connections are there, and no byte of an answer."""
+        with self.running(name, workload) as (port, pids), contextlib.ExitStack() as stack:
+            def ask(count):
+                for _ in range(count):
+                    conn = stack.enter_context(socket.create_connection(("127.0.0.1", port),
+                                                                        READY_SECONDS))
+                    conn.sendall(f"GET /wait HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n"
+                                 .encode())
+                time.sleep(0.5)
+            ask(100)
+            empty = memory_kib(pids)
+            ask(workload.connections)
+            full = memory_kib(pids)
+        return {"pss_kib": empty, "full_kib": full, "connections": workload.connections,
+                "bytes_each": (full - empty) * 1024 / workload.connections}
+
     def measure_start(self, name, workload):
         times = []
         for _ in range(STARTS):
@@ -530,5 +587,6 @@ class Bench:
         kinds = {"wrk": self.measure_load, "load": self.measure_load, "fair": self.measure_fair,
                  "handshake": self.measure_handshake, "cipher": self.measure_cipher,
                  "idle": self.measure_idle, "start": self.measure_start,
+                 "waiting": self.measure_waiting,
                  "calls": self.measure_calls}
         return kinds[workload.kind](name, workload)

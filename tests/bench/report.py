@@ -3,7 +3,7 @@
 
 import statistics
 
-from servers import BARE, PEERS
+from servers import BARE, PEERS, PROXY_PEERS
 
 SUBJECT = "lhttpd"
 LOG_COSTS = {"1k-log": 1.08, "1k-mmap": 1.04}
@@ -11,6 +11,7 @@ STALL_MS = 5.0
 SANDBOX_COST = 1.05
 FLOOR_COST = 1.15
 IDLE_BYTES = 512
+WAITING_BYTES = 4096
 WORKER_KIB = 3 * 1024
 START_MS = 20.0
 BULK_COST = 1.15       # of TLS, in what the same costs plain and what the cipher costs alone
@@ -114,7 +115,7 @@ def print_workload(workload, results, skipped, out):
     print(f"\n{workload.name}: {workload.title}", file=out)
     present = {name: samples for name, samples in results.items() if any(samples)}
     if present:
-        kinds = {"idle": idle_rows, "start": start_rows, "calls": calls_rows}
+        kinds = {"idle": idle_rows, "waiting": idle_rows, "start": start_rows, "calls": calls_rows}
         maker = kinds.get(workload.kind)
         table(maker(present) if maker else load_rows(workload, present), out,
               left=(3,) if workload.kind == "calls" else ())
@@ -178,6 +179,7 @@ class Targets:
         for workload in ("tls-1k", "tls-64k", "tls-1m", "tls-ecdsa", "tls-rsa", "tls-resumed"):
             self.peers(workload, "cpu", "CPU")
         self.collect_bulk()
+        self.collect_proxies()
         self.collect_single()
         return self.lines
 
@@ -191,6 +193,19 @@ class Targets:
         if costs:
             self.add("tls-1m: CPU / (CPU of plain-1m + cipher)", statistics.median(costs),
                      BULK_COST)
+
+    def collect_proxies(self):
+        for name in ("1k", "1k-new", "64k", "64k-new", "100m", "100m-new"):
+            results = self.samples.get("proxy-" + name, {})
+            for peer in PROXY_PEERS:
+                if results.get(SUBJECT) and results.get(peer):
+                    pair = results[SUBJECT], results[peer]
+                    self.add(f"proxy-{name}: CPU / {peer}", ratio(*pair, "cpu"), 1.0, "{:.3f}")
+                    self.add(f"proxy-{name}: p99 / {peer}", ratio(*pair, "p99_us"), 1.0, "{:.3f}")
+        waiting = self.samples.get("proxy-waiting", {}).get(SUBJECT)
+        if waiting:
+            self.add("proxy-waiting: bytes a request, with its buffers",
+                     median(waiting, "bytes_each"), WAITING_BYTES, "{:.0f}")
 
     def collect_single(self):
         idle = self.samples.get("idle", {}).get(SUBJECT)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The servers that are compared: where they are, and how an expert sets each for static files.
+"""The servers that are compared: where they are, and how an expert sets each for static files,
+and as a proxy.
 
 Every server gets one worker, its sendfile or best sending path, its file cache, unlimited
 keep-alive and no access log (or, for the log rows, its buffered log in the combined format).
@@ -16,7 +17,8 @@ from pathlib import Path
 
 BARE = "no-sandbox"      # lhttpd without its sandbox
 PEERS = ("nginx", "lighttpd", "h2o")
-DEBIAN_PACKAGES = ("nginx", "lighttpd", "lighttpd-mod-openssl", "h2o", "wrk", "strace",
+PROXY_PEERS = ("nginx", "haproxy", "h2o")
+DEBIAN_PACKAGES = ("nginx", "lighttpd", "lighttpd-mod-openssl", "h2o", "haproxy", "wrk", "strace",
                    "openssl")
 OPEN_FILES = 11000      # that a file cache may hold: all of the Zipf workload's
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
@@ -33,6 +35,7 @@ class Setup:
     tls: str = ""           # kind of the certificate, "" for none; names its files
     latency: bool = False   # small answers shall not wait for bulk
     connections: int = 4096
+    backend: int = 0        # as a proxy: the port that requests go to
     floor: list = field(default_factory=list)   # arguments of the floor program
 
 
@@ -156,6 +159,82 @@ listen:
     return [binary, "-c", str(path)]
 
 
+def nginx_proxy(binary, setup):
+    """The static files' configuration with a pool of kept connections in the place of the root;
+    no temporary files, which would be a copy on the disk."""
+    command = nginx(binary, setup)
+    path = setup.folder / "nginx.conf"
+    text = path.read_text()
+    text = text.replace("        location /big/ { sendfile on; }\n", """        location / {
+            proxy_pass http://backend;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_set_header Host $http_host;
+            proxy_set_header X-Forwarded-For $remote_addr;
+            proxy_set_header X-Forwarded-Proto $scheme;
+            proxy_buffers 8 32k;
+            proxy_max_temp_file_size 0;
+        }
+""")
+    text = text.replace("    server {\n", f"""    upstream backend {{
+        server 127.0.0.1:{setup.backend};
+        keepalive 256;
+        keepalive_requests 1000000000;
+        keepalive_timeout 3600;
+    }}
+    server {{
+""")
+    path.write_text(text)
+    return command
+
+
+def haproxy(binary, setup):
+    """The log goes to standard output, a file here: one write for each request."""
+    log = "log stdout format raw daemon info" if setup.log else ""
+    user = "user www-data\n    group www-data" if os.geteuid() == 0 else ""
+    text = f"""global
+    nbthread 1
+    maxconn {setup.connections}
+    {log}
+    {user}
+defaults
+    mode http
+    {"log global" if log else ""}
+    {"option httplog" if log else ""}
+    option splice-auto
+    http-reuse always
+    timeout connect 5s
+    timeout client 1h
+    timeout server 1h
+    timeout http-keep-alive 1h
+frontend outside
+    bind 127.0.0.1:{setup.port} backlog 4096 defer-accept
+    option forwardfor
+    http-request set-header X-Forwarded-Proto http
+    default_backend inside
+backend inside
+    server one 127.0.0.1:{setup.backend} pool-max-conn 256
+"""
+    path = setup.folder / "haproxy.conf"
+    path.write_text(text)
+    return ["/bin/sh", "-c", f'exec "$0" -db -f "$1" >"$2"', binary, str(path),
+            f"{setup.folder}/access.log"]
+
+
+def h2o_proxy(binary, setup):
+    command = h2o(binary, setup)
+    path = setup.folder / "h2o.conf"
+    text = path.read_text()
+    text = text.replace(f"""        file.dir: {setup.root}
+        file.dirlisting: OFF
+""", f"""        proxy.reverse.url: http://127.0.0.1:{setup.backend}/
+        proxy.preserve-host: ON
+        proxy.timeout.keepalive: 60000
+""")
+    path.write_text(text)
+    return command
+
+
 def floor(binary, setup):
     return [binary, "-l", "127.0.0.1", "-p", str(setup.port), *setup.floor]
 
@@ -167,9 +246,11 @@ class Servers:
         self.lhttpd_args = shlex.split(lhttpd_args)
         self.lhttpd_log_args = shlex.split(lhttpd_log_args)
         self.binaries = {"lhttpd": lhttpd, BARE: lhttpd, "floor": str(programs / "floor")}
-        self.binaries.update({name: find(name) for name in PEERS})
+        self.binaries.update({name: find(name) for name in (*PEERS, "haproxy")})
         self.makers = {"nginx": nginx, "lighttpd": lighttpd, "h2o": h2o, "floor": floor,
                        "lhttpd": self.lhttpd, BARE: self.bare}
+        self.proxies = {"nginx": nginx_proxy, "haproxy": haproxy, "h2o": h2o_proxy,
+                        "lhttpd": self.lhttpd_proxy}
 
     def lhttpd(self, binary, setup):
         command = [binary, "--defer-accept", "-n", "1", "-R", str(setup.root), "-l", "127.0.0.1",
@@ -187,6 +268,10 @@ class Servers:
                         "TLS_AES_256_GCM_SHA384"]
         return command + self.lhttpd_args
 
+    def lhttpd_proxy(self, binary, setup):
+        return self.lhttpd(binary, setup) + ["-M", "proxy", "--map",
+                                             f"/=http://127.0.0.1:{setup.backend}"]
+
     def bare(self, binary, setup):
         return self.lhttpd(binary, setup) + ["--no-sandbox"]
 
@@ -198,10 +283,11 @@ class Servers:
                 else f"no '{name}' in PATH: install it, or run with --install")
 
     def command(self, name, setup):
-        return self.makers[name](self.binaries[name], setup)
+        makers = self.proxies if setup.backend else self.makers
+        return makers[name](self.binaries[name], setup)
 
     def version(self, name):
-        flags = {"nginx": "-v", "lighttpd": "-v", "h2o": "-v", "lhttpd": "-V", BARE: "-V"}
+        flags = {"nginx": "-v", "lighttpd": "-v", "h2o": "-v", "haproxy": "-v", "lhttpd": "-V", BARE: "-V"}
         if name not in flags:
             return "constant answer"
         try:

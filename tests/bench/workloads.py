@@ -12,13 +12,15 @@ MIB = 1024 * 1024
 MIDDLE = "/big/64k.bin"
 LARGE = "/big/1m.bin"
 BIG = "/big/100m.bin"
+PROXIES = ("lhttpd", "nginx", "haproxy", "h2o")
+PROXIED = {"proxied": True, "servers": PROXIES, "log": True}
 
 
 @dataclass(frozen=True)
 class Workload:
     name: str
     title: str
-    kind: str                 # wrk, load, fair, idle, start, calls
+    kind: str                 # wrk, load, fair, idle, start, calls, waiting
     path: str = "/1k.html"
     connections: int = 64
     header: str = ""          # an additional request field
@@ -37,6 +39,7 @@ class Workload:
     bare: bool = False        # lhttpd without its sandbox takes part too
     tls: str = ""             # kind of the server's certificate: ec, rsa; "" without TLS
     resumed: bool = False     # handshakes resume a session
+    proxied: bool = False     # the servers are proxies, before the floor as their backend
     conditional: bool = False # the header is If-None-Match with the server's own ETag
 
 
@@ -93,6 +96,19 @@ WORKLOADS = (
              resumed=True, floor_body=-1),
     Workload("fair", "1 KiB requests while 500 clients download 100 MiB each", "fair",
              connections=500, floor_body=-1),
+    Workload("proxy-1k", "proxy: 1 KiB, access log on", "wrk", **PROXIED),
+    Workload("proxy-1k-new", "proxy: 1 KiB, a new connection for each request, access log on",
+             "wrk", header="Connection: close", close=True, **PROXIED),
+    Workload("proxy-64k", "proxy: 64 KiB, access log on", "load", path=MIDDLE, bulk=True,
+             **PROXIED),
+    Workload("proxy-64k-new", "proxy: 64 KiB, a new connection for each request, access log on",
+             "load", path=MIDDLE, bulk=True, close=True, **PROXIED),
+    Workload("proxy-100m", "proxy: 100 MiB, 16 connections, access log on", "load", path=BIG,
+             connections=16, bulk=True, **PROXIED),
+    Workload("proxy-100m-new", "proxy: 100 MiB, 16 connections, new ones, access log on", "load",
+             path=BIG, connections=16, bulk=True, close=True, **PROXIED),
+    Workload("proxy-waiting", "proxy: 1,000 requests that wait for their answers", "waiting",
+             connections=1000, once=True, proxied=True, servers=PROXIES),
     Workload("idle", "20,000 idle keep-alive connections", "idle", connections=20000, once=True),
     Workload("start", "from exec to the first byte", "start", once=True),
     Workload("calls", "system calls a request (strace), 1 KiB and idle", "calls", connections=16,
