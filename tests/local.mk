@@ -21,7 +21,22 @@ behaviour_tests = \
 	tests/behaviour/test_options.py \
 	tests/behaviour/test_persistence.py \
 	tests/behaviour/test_proxy.py \
+	tests/behaviour/test_proxy_answers.py \
+	tests/behaviour/test_proxy_balancing.py \
+	tests/behaviour/test_proxy_bodies.py \
+	tests/behaviour/test_proxy_differential.py \
+	tests/behaviour/test_proxy_failures.py \
+	tests/behaviour/test_proxy_fields.py \
+	tests/behaviour/test_proxy_frontend.py \
 	tests/behaviour/test_proxy_header.py \
+	tests/behaviour/test_proxy_health.py \
+	tests/behaviour/test_proxy_load.py \
+	tests/behaviour/test_proxy_mapping.py \
+	tests/behaviour/test_proxy_names.py \
+	tests/behaviour/test_proxy_relay.py \
+	tests/behaviour/test_proxy_smuggling.py \
+	tests/behaviour/test_proxy_tunnels.py \
+	tests/behaviour/test_proxy_upstream_tls.py \
 	tests/behaviour/test_ranges.py \
 	tests/behaviour/test_sandbox.py \
 	tests/behaviour/test_signals.py \
@@ -384,6 +399,8 @@ AM_TESTS_ENVIRONMENT = \
 
 # What the tests need besides, for the release.
 test_helpers = \
+	tests/behaviour/authority.py \
+	tests/behaviour/backend.py \
 	tests/behaviour/browser.py \
 	tests/behaviour/harness.py \
 	tests/behaviour/nameserver.py \
@@ -393,6 +410,7 @@ test_helpers = \
 	tests/behaviour/tap.py \
 	tests/behaviour/traffic.py \
 	tests/behaviour/trees.py \
+	tests/behaviour/websocket.py \
 	tests/behaviour/wire.py \
 	tests/build/tap.sh
 
