@@ -8,6 +8,7 @@ dist_man_MANS = \
 dist_doc_DATA = \
 	README.md \
 	doc/architecture.md \
+	doc/balancing.md \
 	doc/sample.conf \
 	doc/security.md \
 	doc/tuning.md \

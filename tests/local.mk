@@ -25,6 +25,7 @@ behaviour_tests = \
 	tests/behaviour/test_proxy_balancing.py \
 	tests/behaviour/test_proxy_bodies.py \
 	tests/behaviour/test_proxy_differential.py \
+	tests/behaviour/test_proxy_document.py \
 	tests/behaviour/test_proxy_failures.py \
 	tests/behaviour/test_proxy_fields.py \
 	tests/behaviour/test_proxy_frontend.py \
