@@ -240,7 +240,10 @@ static ssize_t tls_read(void *state, void *buffer, size_t size)
 		ERR_clear_error();
 	connection->wire.more = true;
 	count = SSL_read(connection->ssl, buffer, size > INT32_MAX ? INT32_MAX : (int)size);
-	return count > 0 ? count : outcome(connection, count);
+	if (count <= 0)
+		return outcome(connection, count);
+	wire_used(&connection->wire, (size_t)count);
+	return count;
 }
 
 /* ---- writing -------------------------------------------------------------------------------- */

@@ -21,6 +21,10 @@
 #define GATHER_MAX ((size_t)80 * 1024)
 #define KEPT_LEAST (size_t)(80*1024)
 
+/* OpenSSL reads on until it has something for its caller. A peer that sends nothing but new keys, or
+ * padding, as fast as they are read, would keep everybody else waiting. */
+#define FRUITLESS_MAX ((size_t)128 * 1024)
+
 static bool would_block(int error)
 {
 	return error == EAGAIN || error == EWOULDBLOCK;
@@ -194,6 +198,15 @@ static ssize_t receive(struct wire *wire, void *buffer, size_t size)
 	return count < 0 ? -errno : count;
 }
 
+static bool is_too_much(struct wire *wire, size_t count, int64_t turn)
+{
+	if (wire->turn != turn)
+		wire->fruitless = 0;
+	wire->turn = turn;
+	wire->fruitless += count;
+	return wire->fruitless > FRUITLESS_MAX;
+}
+
 static int wire_read(BIO *bio, char *buffer, int size)
 {
 	struct wire *wire = BIO_get_data(bio);
@@ -221,6 +234,10 @@ static int wire_read(BIO *bio, char *buffer, int size)
 	if (count == 0) {
 		wire->ended = true;
 		return 0;
+	}
+	if (is_too_much(wire, (size_t)count, turn)) {
+		wire->error = -EPROTO;
+		return -1;
 	}
 	if (count < size)
 		wire->empty = turn;

@@ -27,6 +27,8 @@ struct wire {
 	bool ended;    /* the peer writes no more */
 	int error;     /* negative errno of the socket, 0 none */
 	int64_t empty; /* turn of the loop in which the socket was read empty */
+	int64_t turn;  /* in which something was read last */
+	size_t fruitless; /* bytes of that turn that brought the reader nothing yet */
 	/* Lent by the writer of several records, WIRE_OUT bytes, for all but the last: one system
 	 * call sends them. NULL else. */
 	unsigned char *out;
@@ -51,6 +53,12 @@ int wire_flush(struct wire *wire);
 static inline bool wire_empty(const struct wire *wire)
 {
 	return wire->unsent_begin == wire->unsent_end && wire->out_length == 0;
+}
+/* So many bytes of what was read were the reader's; a record of them may have some padding. */
+static inline void wire_used(struct wire *wire, size_t count)
+{
+	count += 1024;
+	wire->fruitless -= count < wire->fruitless ? count : wire->fruitless;
 }
 void wire_free(struct wire *wire);
 

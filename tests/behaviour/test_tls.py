@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Encryption: versions, certificates by name, what is sent and how connections end."""
+import _ssl
+import ctypes
 import os
 import signal
 import socket
@@ -270,6 +272,78 @@ def garbage_ends_the_connection():
                 pass
             connection.read_until_close()
     equal(site.get("/").status, 200, "afterwards")
+
+
+def key_updates(connection, count):
+    """Makes a raw connection encrypted. Returns so many changes of the client's key, and a request
+    behind them."""
+    try:
+        library = ctypes.CDLL(_ssl.__file__)
+        library.SSL_key_update
+    except (AttributeError, OSError):
+        skip("Python's OpenSSL is out of reach")
+
+    def call(name, *arguments):
+        function = getattr(library, name)
+        function.restype = ctypes.c_void_p
+        return function(*(ctypes.c_void_p(each) if isinstance(each, int) else each
+                          for each in arguments))
+    ssl_context = call("SSL_CTX_new", call("TLS_client_method"))
+    client = call("SSL_new", ssl_context)
+    incoming, outgoing = (call("BIO_new", call("BIO_s_mem")) for _ in range(2))
+    call("SSL_set_bio", client, incoming, outgoing)
+    call("SSL_set_connect_state", client)
+    buffer = ctypes.create_string_buffer(1 << 20)
+
+    def written():
+        length = ctypes.c_int(call("BIO_read", outgoing, buffer, len(buffer)) or 0).value
+        return buffer.raw[:max(length, 0)]
+    while (call("SSL_do_handshake", client) or 0) != 1:
+        connection.send(written())
+        data = connection.socket.recv(65536)
+        check(data, "the handshake was cut")
+        call("BIO_write", incoming, data, len(data))
+    connection.send(written())
+    for _ in range(count):
+        call("SSL_key_update", client, 0)
+        call("SSL_do_handshake", client)
+    request = make_request("GET", "/")
+    call("SSL_write", client, request, len(request))
+    made = written()
+    call("SSL_free", client)
+    call("SSL_CTX_free", ssl_context)
+    return made
+
+
+@test
+def a_client_that_only_changes_keys_keeps_nobody_waiting():
+    with site.connect() as warm, Connection(site.address) as few, Connection(site.address) as many:
+        equal(warm.get("/").status, 200, "status")
+        few.send(key_updates(few, 1000))
+        received = 0
+        while received < 500:               # a ticket is shorter, with the answer it is longer
+            data = few.socket.recv(65536)
+            check(data, "a few are too many")
+            received += len(data)
+        many.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        data = key_updates(many, 20000)
+        os.kill(site.pid, signal.SIGSTOP)    # so that all of it waits
+        many.socket.setblocking(False)
+        sent = 0
+        try:
+            while sent < len(data):
+                sent += many.socket.send(data[sent:])
+        except BlockingIOError:
+            pass
+        finally:
+            os.kill(site.pid, signal.SIGCONT)
+        many.socket.settimeout(seconds(10))
+        try:
+            many.send(data[sent:])
+        except OSError:
+            pass
+        many.read_until_close()
+        equal(warm.get("/").status, 200, "afterwards")
 
 
 @test
