@@ -28,6 +28,7 @@ struct bundle {
 	struct shared *shared;
 	size_t half;
 	unsigned taken; /* generation that this process has */
+	size_t filled[2]; /* by this process, which does not believe what the shared memory says */
 };
 
 static size_t mapped_size(const struct bundle *bundle)
@@ -68,15 +69,15 @@ void bundle_free(struct bundle **pointer)
 int bundle_put(struct bundle *bundle, const struct files *files)
 {
 	struct shared *shared = bundle->shared;
-	const unsigned generation = atomic_load(&shared->generation) + 1;
+	const unsigned generation = bundle->taken + 1;
 	unsigned char *half = shared->data + (generation & 1) * bundle->half;
 	const size_t size = files_packed_size(files);
 
 	if (size > bundle->half)
 		return -EFBIG;
-	OPENSSL_cleanse(half, shared->sizes[generation & 1]);
+	OPENSSL_cleanse(half, bundle->filled[generation & 1]);
 	files_pack(files, half);
-	shared->sizes[generation & 1] = size;
+	shared->sizes[generation & 1] = bundle->filled[generation & 1] = size;
 	atomic_store(&shared->generation, generation);
 	bundle->taken = generation;
 	return 0;
@@ -94,6 +95,7 @@ struct files *bundle_take(struct bundle *bundle)
 			return NULL;
 		files = files_unpack(shared->data + (generation & 1) * bundle->half,
 		                     shared->sizes[generation & 1]);
+		atomic_thread_fence(memory_order_acquire); /* the reading comes before this look */
 		/* Overtaken by two writers at once: what was read may be of both. */
 		if (generation != atomic_load(&shared->generation))
 			files_free(&files);
