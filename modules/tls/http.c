@@ -91,7 +91,8 @@ static struct lop_str own_host(struct lop_request *request)
 	return lop_connection_local_address(lop_request_connection(request));
 }
 
-/* The target's path and query as sent; of an absolute target, what stands behind the authority. */
+/* The target's path and query as sent; of an absolute target, what stands behind the authority. Of
+ * one without a path only the query, if any. */
 static struct lop_str own_target(const struct lop_request *request)
 {
 	struct lop_str target = lop_request_target(request);
@@ -102,8 +103,10 @@ static struct lop_str own_target(const struct lop_request *request)
 	for (at = target.data; at + 2 < end; at++)
 		if (memcmp(at, "://", 3) == 0)
 			break;
-	at = at + 3 < end ? memchr(at + 3, '/', (size_t)(end - at - 3)) : NULL;
-	return at != NULL ? (struct lop_str){ at, (size_t)(end - at) } : STR("/");
+	at = at + 3 < end ? at + 3 : end;
+	while (at < end && *at != '/' && *at != '?')
+		at++;
+	return at < end ? (struct lop_str){ at, (size_t)(end - at) } : STR("/");
 }
 
 /* https://host[:port], and the target when there is one; NULL data: memory is out. */

@@ -83,6 +83,7 @@ def the_redirecting_port_sends_clients_to_https():
             ("/a%20b?c=d", "example.test:8080", "https://example.test:%d/a%%20b?c=d"),
             ("http://other.test/x?y", "ignored.test", "https://other.test:%d/x?y"),
             ("http://other.test", "ignored.test", "https://other.test:%d/"),
+            ("http://other.test?x=/y", "ignored.test", "https://other.test:%d?x=/y"),
             ("/v6", "[::1]:80", "https://[::1]:%d/v6")):
         response = redirect(target, host)
         equal((response.status, response.get("Location")), (308, where % port), target)
