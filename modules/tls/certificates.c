@@ -95,17 +95,23 @@ static int check_dates(const char *path, const STACK_OF(X509) *chain, char *erro
 	return 0;
 }
 
-/* NULL after a line, or without one when the file has no key. */
-static EVP_PKEY *parse_key(const char *path, const struct content *content, char *error,
-                           size_t error_size)
+/* NULL after a line, or without one when the file has no key and need not have one. */
+static EVP_PKEY *parse_key(const char *path, const struct content *content, bool is_wanted,
+                           char *error, size_t error_size)
 {
 	bool asked = false;
 	EVP_PKEY *key;
 	BIO *bio;
 
 	error[0] = '\0';
-	if (!files_has_key(content))
+	if (!files_has_key(content)) {
+		if (is_wanted)
+			snprintf(error, error_size,
+			         "there is no private key in %s; it must be PEM, with a line "
+			         "-----BEGIN PRIVATE KEY-----",
+			         path);
 		return NULL;
+	}
 	ERR_clear_error();
 	bio = BIO_new_mem_buf(content->data, (int)content->length);
 	key = bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, no_password, &asked) : NULL;
@@ -136,14 +142,15 @@ static EVP_PKEY *find_key(const struct tls *tls, const struct files *files, size
 		if (i < options->file_count &&
 		    (option->kind != FILE_KEY || option->host != host))
 			continue;
-		key = parse_key(option->path, &files->items[index], error, error_size);
+		key = parse_key(option->path, &files->items[index], option->kind == FILE_KEY, error,
+		                error_size);
 		if (key == NULL && error[0] != '\0')
 			return NULL;
 		if (key != NULL && X509_check_private_key(certificate, key) == 1)
 			return key;
 		ERR_clear_error();
 		EVP_PKEY_free(key);
-		if (key != NULL || option->kind == FILE_KEY)
+		if (key != NULL)
 			tried = option->path;
 	}
 	if (tried != NULL)

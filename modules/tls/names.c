@@ -35,6 +35,14 @@ bool name_normalise(struct lop_str text, char out[NAME_SIZE])
 	return label > 0;
 }
 
+static bool is_address(struct lop_str text)
+{
+	for (size_t i = 0; i < text.length; i++)
+		if (text.data[i] != '.' && (text.data[i] < '0' || text.data[i] > '9'))
+			return false;
+	return true;
+}
+
 const char *name_split(const char *value, char host[NAME_SIZE])
 {
 	const size_t length = strcspn(value, ":/");
@@ -48,7 +56,8 @@ const char *name_split(const char *value, char host[NAME_SIZE])
 		name.data += 2;
 		name.length -= 2;
 	}
-	if (!name_normalise(name, host))
+	/* Clients name no address when they connect. */
+	if (is_address(name) || !name_normalise(name, host))
 		return NULL;
 	if (wildcard) {
 		const size_t size = strlen(host) + 1;
@@ -85,14 +94,6 @@ int name_indicated(const unsigned char *body, size_t length, char out[NAME_SIZE]
 		list -= 3 + name;
 	}
 	return 0;
-}
-
-static bool is_address(struct lop_str text)
-{
-	for (size_t i = 0; i < text.length; i++)
-		if (text.data[i] != '.' && (text.data[i] < '0' || text.data[i] > '9'))
-			return false;
-	return true;
 }
 
 bool name_of_host(struct lop_str host, char out[NAME_SIZE])

@@ -81,6 +81,7 @@ def files_that_hold_something_else_are_errors():
     says(fails("-C", write("damaged.pem", damaged), "-K", good.key), "damaged")
     says(fails("-C", good.path, "-K", write("bad.key", b"-----BEGIN PRIVATE KEY-----\nAAAA\n"
                                             b"-----END PRIVATE KEY-----\n")), "damaged")
+    says(fails("-C", good.path, "-K", good.path), "no private key in", good.path)
     says(fails("-C", "/dev/null", "-K", good.key), "/dev/null", "not a file")
 
 
@@ -123,7 +124,8 @@ def a_key_in_the_served_folder_is_an_error():
 def bad_values_are_explained():
     for options, word in (
             (("--tls-min", "1.1"), "1.2"), (("--tls-verify", "maybe"), "optional"),
-            (("-C", "bad name:x.pem"), "[HOST:]FILE"), (("-C", "good.test:"), "[HOST:]FILE"),
+            (("-C", "bad name:x.pem"), "[HOST:]FILE"), (("-C", "127.0.0.1:x.pem"), "a name like"),
+            (("-C", "good.test:"), "[HOST:]FILE"),
             (("--tls-redirect", "http"), "port"), (("--tls-redirect", "70000"), "port"),
             (("--tls-hsts", "soon"), "TIME"), (("--tls-hsts", "1d,all"), "TIME")):
         says(fails("-C", good.both, *options, status=2), options[0], word)

@@ -55,6 +55,7 @@ START_TEST(a_host_stands_before_a_file)
 	ck_assert_ptr_null(name_split("*:c", host));
 	ck_assert_ptr_null(name_split("*.:c", host));
 	ck_assert_ptr_null(name_split("a.*.b:c", host));
+	ck_assert_ptr_null(name_split("192.0.2.1:c", host));
 }
 END_TEST
 
