@@ -111,7 +111,8 @@ void exchange_finish(struct exchange *exchange)
 
 	if (exchange->state == EXCHANGE_OVER)
 		return;
-	if (exchange->keep && exchange->upload.done)
+	/* Sent are both the body and the head. */
+	if (exchange->keep && exchange->upload.done && exchange->upload.unsent.end == 0)
 		upstream_keep(&exchange->upstream);
 	upstream_close(&exchange->upstream);
 	end(exchange, outcome);
@@ -281,11 +282,11 @@ static int open_connection(struct exchange *exchange)
 
 	exchange->sent = false;
 	exchange->answered = false;
+	exchange->spoilt = false;
 	exchange->scanned = 0;
 	/* A connection that was opened for one client is not another's. */
 	if (!exchange->fresh && first.length == 0)
-		exchange->upstream = upstreams_take(exchange->server, !is_idempotent(exchange),
-		                                    exchange_wake, exchange);
+		exchange->upstream = upstreams_take(exchange->server, exchange_wake, exchange);
 	if (exchange->upstream != NULL)
 		return 0;
 	result = upstream_open(&proxy->upstreams, exchange->server, first, exchange_wake, exchange,

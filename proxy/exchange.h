@@ -79,7 +79,8 @@ struct exchange {
 	bool sent;           /* bytes of the request went out on this connection */
 	bool answered;       /* bytes of an answer came */
 	bool upgrade;        /* asked for */
-	bool keep;           /* the connection may be kept */
+	bool keep;           /* the connection may be kept, */
+	bool spoilt;         /* unless an interim response on it was no such thing */
 	bool ended;          /* the body of the answer is whole */
 	uint8_t outcome;     /* enum outcome, by the answer's status */
 	uint8_t framing;     /* enum answer_framing, of the answer's body */

@@ -176,6 +176,7 @@ static int relay_interim(struct exchange *exchange, const struct answer *answer)
 		return -EBADMSG; /* nobody asked for it */
 	if (answer->status == 100)
 		exchange->upload.expecting = false;
+	exchange->spoilt |= !answer->keep;
 	result = add_fields(exchange, answer);
 	if (result < 0)
 		return result;
@@ -231,7 +232,7 @@ static int respond(struct exchange *exchange, const struct answer *answer,
 	exchange->upload.expecting = false;
 	if (answer->status >= 300)
 		exchange->upload.stopped = true;
-	exchange->keep = answer->keep &&
+	exchange->keep = answer->keep && !exchange->spoilt &&
 	                 exchange->proxy->settings.send_proxy == PROXY_HEADER_OFF;
 	result = answer->upgrade ? tunnel_begin(exchange, answer, rest->data, rest->length)
 	                         : exchange_set_body(exchange, answer, rest->data, rest->length);

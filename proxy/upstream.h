@@ -4,7 +4,7 @@
  * ended well, and taken again for the next one to the same server.
  *
  * All belongs to one worker. A connection has one user at a time, or none while it is kept. It is
- * watched edge-triggered from its beginning to its end, so that reuse costs no system call; what
+ * watched edge-triggered from its beginning to its end, so that reuse changes nothing there; what
  * arrives on a kept one (the end of the stream, or bytes that nobody asked for) closes it.
  *
  * Results are counts or negative errnos; -EAGAIN: `ready` will be called.
@@ -72,10 +72,9 @@ struct upstream {
 	size_t pending_length;
 };
 
-/* Takes a kept connection; NULL: there is none. careful: for what must not be sent twice; looks
- * once more whether the other side is still there. */
-struct upstream *upstreams_take(struct server *server, bool careful, upstream_ready_f *ready,
-                                void *context);
+/* Takes a kept connection, of which one more look says that the other side is still there and has
+ * sent nothing; NULL: there is none. */
+struct upstream *upstreams_take(struct server *server, upstream_ready_f *ready, void *context);
 /* Begins a new one. greeting: bytes to be sent before everything else, copied. */
 int upstream_open(struct upstreams *upstreams, struct server *server, struct lop_str greeting,
                   upstream_ready_f *ready, void *context, struct upstream **upstream);

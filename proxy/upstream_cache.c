@@ -98,8 +98,7 @@ void upstream_forget(struct upstream **pointer)
 		kept_free(kept);
 }
 
-struct upstream *upstreams_take(struct server *server, bool careful, upstream_ready_f *ready,
-                                void *context)
+struct upstream *upstreams_take(struct server *server, upstream_ready_f *ready, void *context)
 {
 	for (;;) {
 		struct kept *kept = server->idle;
@@ -107,7 +106,9 @@ struct upstream *upstreams_take(struct server *server, bool careful, upstream_re
 
 		if (upstream == NULL)
 			return NULL;
-		upstream->readable |= careful;
+		/* What came just now, and no event has told of, would be taken for the answer to a
+		 * request that is not yet sent. */
+		upstream->readable = true;
 		if (!upstream_quiet(upstream)) {
 			upstream_forget(&upstream);
 			continue;

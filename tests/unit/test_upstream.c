@@ -87,7 +87,7 @@ static struct upstream *open_one(void)
 
 static struct upstream *take(void)
 {
-	return upstreams_take(&server, false, ready, NULL);
+	return upstreams_take(&server, ready, NULL);
 }
 
 static unsigned kept_count(void)
@@ -179,13 +179,17 @@ START_TEST(bytes_that_nobody_asked_for_are_seen_when_it_is_given_back)
 }
 END_TEST
 
-START_TEST(who_is_careful_looks_before_the_loop_tells)
+START_TEST(what_the_loop_has_not_told_is_seen_when_it_is_taken)
 {
 	struct upstream *upstream = open_one();
 
 	upstream_keep(&upstream);
 	close(accepted[--accepted_count]);
-	ck_assert_ptr_null(upstreams_take(&server, true, ready, NULL));
+	ck_assert_ptr_null(take());
+	upstream = open_one();
+	upstream_keep(&upstream);
+	ck_assert_int_eq(send(accepted[accepted_count - 1], "x", 1, 0), 1);
+	ck_assert_ptr_null(take());
 }
 END_TEST
 
@@ -281,7 +285,7 @@ int main(void)
 	tcase_add_test(all, a_kept_connection_is_closed_after_its_time);
 	tcase_add_test(all, what_arrives_on_a_kept_connection_closes_it);
 	tcase_add_test(all, bytes_that_nobody_asked_for_are_seen_when_it_is_given_back);
-	tcase_add_test(all, who_is_careful_looks_before_the_loop_tells);
+	tcase_add_test(all, what_the_loop_has_not_told_is_seen_when_it_is_taken);
 	tcase_add_test(all, nothing_is_kept_of_a_server_that_is_gone_or_while_draining);
 	tcase_add_test(all, a_deadline_tells_its_user);
 	tcase_add_test(all, the_extra_byte_shows_what_is_too_much);
