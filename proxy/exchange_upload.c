@@ -56,12 +56,12 @@ static void gathered_all(struct exchange *exchange)
 {
 	struct upload *upload = &exchange->upload;
 
-	upload->ended = true;
 	upload->gathered = upload->length >= 0 || !has_trailers(exchange->request);
+	upload->ended = upload->gathered;
 	if (upload->gathered)
 		upload->length = (int64_t)upload->body_length;
 	else
-		upload->consumed = true;
+		upload->consumed = upload->body_length > 0;
 }
 
 /* How much to ask for. */
@@ -111,6 +111,8 @@ void upload_restart(struct exchange *exchange)
 
 	upload->stopped = false;
 	upload->done = upload->length == 0;
+	/* The end of a chunked body is sent when it is read, also the end of an empty one. */
+	upload->ended = upload->gathered || upload->done;
 	upload->unsent.begin = upload->unsent.end = 0;
 	upload->body_sent = 0;
 }
@@ -299,8 +301,6 @@ static int send_first_part(struct exchange *exchange, size_t head)
 		result = stash(upload, upload->body, upload->body_length);
 	if (result == 0 && upload->length < 0)
 		result = stash(upload, "\r\n", CHUNK_END);
-	if (result == 0 && upload->ended)
-		result = stash(upload, scratch, write_end(exchange, scratch, SCRATCH_HEAD));
 	upload->read += (int64_t)upload->body_length;
 	free(upload->body);
 	upload->body = NULL;

@@ -176,6 +176,39 @@ def an_answer_that_is_too_long_does_not_poison_the_next():
 
 
 @test
+def an_answer_that_comes_before_its_request_is_nobodys():
+    """At the worst moment: the worker hears of the request first, and then of what has come."""
+    kept = []
+
+    def answer(connection, head):
+        kept.append(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" +
+                           head.split(" ")[1].encode())
+        return True
+
+    upstream = Upstream(answer)
+    with proxy(upstream) as server, server.connect() as client:
+        equal(client.get("/1").body, b"/1")
+        os.kill(server.pid, signal.SIGSTOP)
+        try:
+            client.send(b"GET /2 HTTP/1.1\r\nHost: h\r\n\r\n")
+            kept[0].sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+        equal(client.read_response().body, b"/2")
+
+
+@test
+def a_body_behind_an_interim_answer_ends_the_connection():
+    """One that some read as such might be followed by an answer to nobody."""
+    upstream = Upstream(b"HTTP/1.1 103 Early Hints\r\nContent-Length: 9\r\n\r\n" + OK)
+    with proxy(upstream) as server:
+        for _ in range(3):
+            equal(server.get("/").body, b"ok")
+    equal(upstream.connections, 3)
+
+
+@test
 def an_answer_that_is_cut_is_never_whole():
     for answer in (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort",
                    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nshort\r\n"):
@@ -244,6 +277,33 @@ def a_gathered_body_has_a_length():
                 connection.send(chunked)
                 equal(connection.read_response(False).status, 200)
         equal((seen[-1][0], seen[-1][1] > 0), (b"body", framed))
+
+
+@test
+def a_chunked_body_without_data_ends_nevertheless():
+    """Else the next request on the connection would be its data."""
+    def answer(connection, head):
+        body = b""
+        while head.startswith("PUT") and not body.endswith(b"\r\n\r\n"):
+            piece = connection.recv(1000)
+            if not piece:
+                break
+            body += piece
+        bodies.append(body)
+        if upstream.connections == 1:  # the kept connection dies with the request
+            return head.startswith("GET") and connection.sendall(OK) is None
+        connection.sendall(OK)
+        return True
+
+    for options, end in (((), b"\r\n"), (("--buffer-requests", "1k"), b"X-T: 1\r\n\r\n")):
+        bodies = []
+        upstream = Upstream(answer)
+        with proxy(upstream, *options) as server, server.connect() as client:
+            equal(client.get("/").body, b"ok")
+            client.send(b"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+                        b"0\r\n" + end)
+            equal(client.read_response().body, b"ok")
+            equal(bodies[1:], [b"0\r\n" + end] * 2, "bodies")
 
 
 @test
