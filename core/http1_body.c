@@ -208,6 +208,7 @@ static ssize_t after_read(struct http1 *http1, ssize_t result)
 static int before_read(struct http1 *http1)
 {
 	http1->body_wanted = true;
+	http1->started_with = 0; /* is consumed, at least in part */
 	if (http1->conn->timed_out)
 		return -ETIMEDOUT;
 	return http1->continue_expected ? send_continue(http1) : 0;

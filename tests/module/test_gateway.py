@@ -426,6 +426,17 @@ def an_interim_100_goes_only_to_who_waits_for_it():
 
 
 @test
+def a_body_that_waited_for_the_hook_leaves_the_beginning_of_the_next_head_in_place():
+    with server.connect() as connection:
+        follows = make_request("GET", "/a.txt")
+        connection.send(post("/hints", "Transfer-Encoding: chunked") + chunk(bytes(500)) +
+                        b"0\r\n\r\n" + follows[:20])
+        equal(connection.read_response().body, b"final\n", "body")
+        connection.send(follows[20:])
+        equal(connection.read_response().body, b"alpha\n", "what follows")
+
+
+@test
 def an_old_client_gets_no_interim_response():
     with server.connect() as connection:
         response = connection.request("GET", "/hints", version="1.0")
