@@ -71,7 +71,9 @@ static int adopt(struct listeners *listeners, struct listener *listener)
 		struct inherited *one = &listeners->inherited[i];
 		int *sockets;
 
-		if (one->descriptor < 0 ||
+		/* A port that the kernel is to pick for a module is none of systemd's. */
+		if (one->descriptor < 0 || (one->from_manager && listener->owner != NULL &&
+		                            address_port(&wanted) == 0) ||
 		    !fits(listener->count > 0 ? &listener->address : &wanted, &one->address))
 			continue;
 		sockets = realloc(listener->sockets, (listener->count + 1) * sizeof(*sockets));

@@ -91,8 +91,8 @@ void listen_read_name(const struct modules *modules, const char *name, const cha
                       bool *proxy);
 bool listen_is_secure(const struct modules *modules, const char *transport);
 
-/* listen_beside.c: makes those that modules asked for. 0 or -ENOMEM. */
-int listeners_add_besides(struct listeners *listeners);
+/* listen_beside.c: makes those that modules asked for. 0, -ENOMEM, or -EINVAL after a message. */
+int listeners_add_besides(struct lop_core *core);
 
 /* listen_socket.c: makes a socket that listens on the address and fills the port that the kernel
  * picked in. Returns it, or a negative errno. */

@@ -277,7 +277,7 @@ int listeners_configure(struct lop_core *core)
 	for (size_t i = 0; i < settings->proxy_from.count && result == 0; i++)
 		result = add_trusted(core, settings->proxy_from.items[i]);
 	if (result == 0)
-		result = listeners_add_besides(&core->listeners);
+		result = listeners_add_besides(core);
 	share_v6(&core->listeners);
 	if (result == 0)
 		result = refuse_idle_trust(core);

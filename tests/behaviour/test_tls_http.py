@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """What TLS means for requests: the wrong port, redirects, strict transport, other hosts."""
+import socket
+import sys
+
 from harness import *
 from secure import *
 
@@ -101,6 +104,32 @@ def a_client_without_a_host_is_sent_to_the_address():
 def a_bad_request_on_the_redirecting_port_is_still_bad():
     response = redirect(data=b"GET / HTTP/1.1\r\n\r\n")
     equal((response.status, response.get("Location")), (400, None), "answer")
+
+
+@test
+def a_socket_from_systemd_has_a_redirecting_port_beside_it():
+    hand_over = ("import os, sys; os.dup2(int(sys.argv[1]), 3); "
+                 "os.environ['LISTEN_PID'] = str(os.getpid()); os.execv(sys.argv[2], sys.argv[2:])")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        number = listener.fileno()
+        with SecureServer(CONTENT, *KEYS, "--tls-redirect", "0", port=None, listeners=2,
+                          wrapper=[sys.executable, "-c", hand_over, str(number)],
+                          pass_fds=(number,), env={"LISTEN_FDS": "1"}) as server:
+            port = listener.getsockname()[1]
+            plain_one, = [each for each in server.addresses if each[1] != port]
+            with Connection(plain_one) as connection:
+                equal(connection.get("/x").get("Location"), "https://test.invalid:%d/x" % port,
+                      "location")
+            with SecureConnection(("127.0.0.1", port)) as connection:
+                equal(connection.get("/").body, b"page", "body")
+
+
+@test
+def a_redirecting_port_without_one_to_redirect_to_is_an_error():
+    for listen in ("127.0.0.1:0,plain", "unix:" + scratch() + "/socket"):
+        status, _, errors = run("-R", site.running().root, "-q", *KEYS, "--tls-redirect", "0",
+                                "-l", listen, *(["-u", RUN_USER] if AM_ROOT else []))
+        check(status != 0 and "-l ADDR:PORT,tls" in errors, errors)
 
 
 def ask(name, host):
