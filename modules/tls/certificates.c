@@ -175,7 +175,8 @@ static int use_one(const struct tls *tls, const struct files *files, size_t host
 	X509 *leaf = NULL;
 	int result = -EINVAL;
 
-	if (chain == NULL || check_dates(path, chain, error, error_size) < 0)
+	if (chain == NULL || (!files->items[index].known &&
+	                      check_dates(path, chain, error, error_size) < 0))
 		goto out;
 	leaf = sk_X509_shift(chain);
 	key = find_key(tls, files, host, index, leaf, error, error_size);

@@ -38,13 +38,17 @@ void files_free(struct files **pointer)
 	free(files);
 }
 
+static bool content_equal(const struct content *a, const struct content *b)
+{
+	return a->length == b->length && memcmp(a->data, b->data, a->length) == 0;
+}
+
 bool files_equal(const struct files *a, const struct files *b)
 {
 	if (a == NULL || b == NULL || a->count != b->count)
 		return false;
 	for (size_t i = 0; i < a->count; i++)
-		if (a->items[i].length != b->items[i].length ||
-		    memcmp(a->items[i].data, b->items[i].data, a->items[i].length) != 0)
+		if (!content_equal(&a->items[i], &b->items[i]))
 			return false;
 	return true;
 }
@@ -148,6 +152,8 @@ int files_read(struct tls *tls, struct files **out, char *error, size_t error_si
 			files_free(&files);
 			return result;
 		}
+		files->items[i].known = tls->files != NULL &&
+		                        content_equal(&files->items[i], &tls->files->items[i]);
 		if ((mode & S_IRWXO) != 0 && files_has_key(&files->items[i]) && !tls->served)
 			lop_core_message(tls->core, LOP_LOG_WARNING,
 			                 "the key %s can be read by every user of this machine; "
@@ -214,6 +220,7 @@ struct files *files_unpack(const unsigned char *packed, size_t size)
 		memcpy(content->data, packed, length);
 		content->data[length] = '\0';
 		content->length = length;
+		content->known = true;
 		packed += length;
 		size -= length;
 	}

@@ -13,6 +13,9 @@ struct tls;
 struct content {
 	unsigned char *data; /* NUL behind it, which does not count */
 	size_t length;
+	/* It was in use already: a certificate that has expired since does not keep those of other
+	 * hosts from being renewed. */
+	bool known;
 };
 
 struct files {

@@ -3,6 +3,7 @@
 """Certificates that change while the server runs."""
 import os
 import signal
+import time
 
 from harness import *
 from secure import *
@@ -97,6 +98,19 @@ def a_broken_new_file_keeps_the_old_and_says_so():
         server.put(second)
         server.send_signal(signal.SIGHUP)
         server.wait_for_change(before, "the repaired certificate")
+
+
+@test
+def an_expired_certificate_does_not_keep_another_host_from_renewing():
+    end = int(time.time() + 5 * SLOWDOWN)
+    old = authority.make("old", end=time.strftime("%Y%m%d%H%M%SZ", time.gmtime(end)))
+    with Changing("-C", "old.test:" + old.both, workers=2) as server:
+        before = server.serial()
+        wait_for(lambda: time.time() > end + 1, 10, "its end")
+        server.put(second)
+        server.send_signal(signal.SIGHUP)
+        server.wait_for_change(before, "the new certificate")
+        equal(len(server.serials()), 1, "certificates")
 
 
 @test
