@@ -372,6 +372,8 @@ static void http1_end(struct http1 *http1)
 		}
 	}
 	conn->protocol_state = NULL;
+	if (http1_stepping(http1))
+		http1->worker->stepping = NULL;
 	pool_put(&http1->worker->http1s, http1);
 }
 
@@ -389,14 +391,16 @@ static int end_step(struct http1 *http1)
 {
 	struct list *node;
 
-	http1->stepping = false;
 	if (http1->in_length > 0 && http1_leave_input(http1) < 0)
 		return -ENOMEM;
 	for (node = http1->queued.next; node != &http1->queued; node = node->next) {
 		if (request_detach(CONTAINER(node, struct lop_request, node)) < 0)
 			return -ENOMEM;
 	}
-	return http1->request != NULL ? request_detach(http1->request) : 0;
+	if (http1->request != NULL && request_detach(http1->request) < 0)
+		return -ENOMEM;
+	http1->worker->stepping = NULL;
+	return 0;
 }
 
 static struct http1 *http1_begin(struct lop_connection *conn)
@@ -423,7 +427,7 @@ static enum lop_step http1_step(void *state, struct lop_connection *conn, size_t
 		return LOP_STEP_CLOSE;
 	http1->started_with = conn->pending_length;
 	http1->keep = 0;
-	http1->stepping = true;
+	http1->worker->stepping = http1;
 	if (conn->broken && conn->output != NULL)
 		return LOP_STEP_CLOSE;
 	if (http1->duplex && !http1->body_done)

@@ -197,7 +197,7 @@ static ssize_t after_read(struct http1 *http1, ssize_t result)
 	if (http1->body_starved && !http1->tunnel &&
 	    (http1->state == HTTP1_RUN || http1->state == HTTP1_SEND))
 		await_body(http1);
-	if (http1->stepping)
+	if (http1_stepping(http1))
 		return result;
 	if (http1->body_done)
 		conn_wake(http1->conn);

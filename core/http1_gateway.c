@@ -55,7 +55,7 @@ static int interim(void *context, int status, unsigned first)
 		http1->continue_expected = false;
 	}
 	/* A step sends what it has queued when it can go no further. */
-	if (!http1->stepping)
+	if (!http1_stepping(http1))
 		conn_wake(http1->conn);
 	return http1_queue_interim(http1, status, first);
 }

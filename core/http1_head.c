@@ -22,6 +22,11 @@ ssize_t http1_fill(struct http1 *http1)
 	char *end;
 	ssize_t count;
 
+	/* A hook of another connection reads this one's body: that has its turn first. */
+	if (worker->stepping != NULL && !http1_stepping(http1)) {
+		conn_wake(http1->conn);
+		return -EAGAIN;
+	}
 	if (http1->in_length == 0)
 		http1->in = worker->input + http1->keep;
 	end = http1->in + http1->in_length;

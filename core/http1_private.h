@@ -52,7 +52,6 @@ struct http1 {
 	bool duplex;       /* the response goes out while the body is still read */
 	bool tunnel;       /* the same, and both are raw bytes without end */
 	bool half_closed;  /* the tunnel's response has ended */
-	bool stepping;     /* the input buffer is this connection's */
 	bool abandoned;    /* the client has been seen to be gone */
 	int64_t body_left; /* of a body with Content-Length */
 	int64_t body_before; /* what had been taken of the body when its window began */
@@ -117,6 +116,12 @@ int http1_queue_interim(struct http1 *http1, int status, unsigned first);
 int http1_queue_body(struct http1 *http1);
 /* Queues bytes that last (a copy is made). */
 int http1_queue_text(struct http1 *http1, const char *text, size_t length);
+
+/* Whether the worker's input buffer is this connection's now. */
+static inline bool http1_stepping(const struct http1 *http1)
+{
+	return http1->worker->stepping == http1;
+}
 
 /* Bytes that the transport has taken. */
 static inline uint64_t http1_bytes_sent(const struct http1 *http1)

@@ -43,6 +43,8 @@ struct acceptor {
 	unsigned burst; /* connections taken in one turn: grows while there is a backlog */
 };
 
+struct http1;
+
 struct lop_worker {
 	uint32_t magic;
 	int index;
@@ -74,6 +76,7 @@ struct lop_worker {
 	struct pipes pipes;
 	char *input;                /* shared buffer for reading; holds nothing between steps */
 	size_t input_size;
+	struct http1 *stepping;     /* whose step uses it, NULL between steps */
 	struct lop_memory *scratch; /* response heads are rendered here, one behind the other */
 	size_t scratch_used;
 

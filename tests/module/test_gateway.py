@@ -235,6 +235,21 @@ def what_was_read_ahead_between_steps_stays_with_its_connection():
 
 
 @test
+def a_body_that_is_read_in_the_step_of_another_connection_leaves_that_alone():
+    data = pattern(3000)
+    with server.connect() as lender, server.connect() as borrower:
+        lender.send(post("/lend", "Transfer-Encoding: chunked") + chunk(data) + b"0\r\n\r\n")
+        while True:
+            borrower.send(make_request("GET", "/borrow") + make_request("GET", "/a.txt"))
+            status = borrower.read_response().status
+            equal(borrower.read_response().body, b"alpha\n", "what follows on the connection")
+            if status != 409:
+                break
+        words = lender.read_response().body.split()
+    equal([int(word) for word in words[:2]], [len(data), checksum(data)], "bytes, checksum")
+
+
+@test
 def continue_is_sent_when_the_body_is_read_between_steps():
     with server.connect() as connection:
         connection.send(post("/slow", "Content-Length: 4", "Expect: 100-continue"))

@@ -25,6 +25,7 @@ struct counts {
 
 struct gateway {
 	struct counts last;
+	struct job *lender; /* whose body another request reads */
 };
 
 struct job {
@@ -283,6 +284,36 @@ static int content_slow(struct job *job)
 	return job->counts.ended ? tell(job->request, &job->counts) : LOP_AGAIN;
 }
 
+/* A body that is read while another connection is in its step. */
+
+static int content_lend(struct job *job)
+{
+	char piece[1000];
+	ssize_t got = -EAGAIN;
+
+	job->gateway->lender = job;
+	while (job->counts.abandoned > 0 &&
+	       (got = lop_request_body_read(job->request, piece, sizeof(piece))) > 0)
+		count(job, piece, got);
+	return got == -EAGAIN ? LOP_AGAIN : tell(job->request, &job->counts);
+}
+
+static int content_borrow(struct job *job)
+{
+	struct job *lender = job->gateway->lender;
+	char piece[1000];
+	ssize_t got;
+
+	if (lender == NULL)
+		return 409;
+	got = lop_request_body_read(lender->request, piece, sizeof(piece));
+	if (got > 0)
+		count(lender, piece, got);
+	lender->counts.abandoned = 1;
+	lop_request_wake(lender->request);
+	return tell(job->request, &job->counts);
+}
+
 /* Connections that are handed over. */
 
 static int hand_over(struct job *job, lop_pull_f *pull)
@@ -498,6 +529,10 @@ static int content(void *state, struct lop_request *request)
 		return content_fours(job);
 	if (path_is(request, "/slow"))
 		return content_slow(job);
+	if (path_is(request, "/lend"))
+		return content_lend(job);
+	if (path_is(request, "/borrow"))
+		return content_borrow(job);
 	if (path_is(request, "/splice"))
 		return content_splice(job, -1);
 	if (path_is(request, "/splice-known"))
@@ -525,6 +560,8 @@ static int done(void *state, struct lop_request *request)
 
 	if (job != NULL)
 		lop_timer_free(&job->timer);
+	if (job != NULL && job->gateway->lender == job)
+		job->gateway->lender = NULL;
 	return LOP_DECLINED;
 }
 
