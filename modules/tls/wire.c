@@ -16,10 +16,12 @@
 #define MSG_NOSIGNAL 0
 #endif
 
-/* Pieces up to this size are gathered: OpenSSL writes a handshake in such. */
+/* Pieces up to this size are gathered: a record, or what OpenSSL writes a handshake in. */
 #define GATHER_PIECE 17000
 #define GATHER_MAX ((size_t)80 * 1024)
-#define KEPT_LEAST (size_t)(80*1024)
+/* So that what is kept does not grow piece by piece; of memory that is not written to, little is
+ * taken. */
+#define KEPT_LEAST GATHER_MAX
 
 /* OpenSSL reads on until it has something for its caller. A peer that sends nothing but new keys, or
  * padding, as fast as they are read, would keep everybody else waiting. */
