@@ -146,13 +146,15 @@ static int make_pools(struct proxy *proxy)
 	settings.secure = proxy->secure != NULL ? &proxy->checks : NULL;
 	settings.secret = proxy->secret;
 	settings.server_gone = upstreams_forget;
+	if (proxy->settings.location != NULL)
+		settings.cookie_base = proxy->settings.location + proxy->settings.location_origin;
 	for (size_t i = 0; i < proxy->routes.count; i++) {
 		struct route *route = &proxy->routes.items[i];
 
 		settings.name = proxy->names_of_pools[i] = pool_name(route);
 		if (settings.name == NULL)
 			return -ENOMEM;
-		settings.cookie_path = route->prefix;
+		settings.cookie_path = route->encoded;
 		route->pool = pool_new(proxy->shared, (unsigned)i, route->urls, route->url_count,
 		                       &settings);
 		if (route->pool == NULL)

@@ -132,7 +132,9 @@ struct pool_settings {
 	unsigned retry_percent; /* retries per 100 requests of the last seconds, over all workers; 0
 	                         * none at all */
 	const struct secret *secret; /* of sticky cookies (sticky.h); NULL when there are none */
-	const char *cookie_path;     /* Path of sticky cookies: the route's prefix */
+	/* Path of sticky cookies as clients see it: the two together, encoded. NULL: empty. */
+	const char *cookie_base; /* what --location puts in front of all paths */
+	const char *cookie_path; /* the route's prefix */
 	const struct check_transport *secure; /* for checks of https servers; NULL: a check only
 	                                       * connects to those */
 	struct lop_str check_preface; /* goes before everything else to servers that are checked: a

@@ -93,6 +93,8 @@ long pool_cookie(struct pool *pool, const struct pick *pick, const struct server
                  bool secure, char *out, size_t size)
 {
 	const struct balance *balance = &pool->settings.balance;
+	const char *base = pool->settings.cookie_base != NULL ? pool->settings.cookie_base : "";
+	const char *path = pool->settings.cookie_path != NULL ? pool->settings.cookie_path : "";
 	char value[STICKY_VALUE_LENGTH];
 	int length;
 
@@ -101,9 +103,9 @@ long pool_cookie(struct pool *pool, const struct pick *pick, const struct server
 		return 0;
 	sticky_write(pool->settings.secret, server->cookies[0], lop_worker_wall(pool->worker),
 	             value);
-	length = snprintf(out, size, "%s=%.*s; Path=%s; HttpOnly; SameSite=Lax%s", balance->field,
-	                  STICKY_VALUE_LENGTH, value,
-	                  pool->settings.cookie_path == NULL ? "/" : pool->settings.cookie_path,
-	                  secure ? "; Secure" : "");
+	if (*base == '\0' && *path == '\0')
+		path = "/";
+	length = snprintf(out, size, "%s=%.*s; Path=%s%s; HttpOnly; SameSite=Lax%s", balance->field,
+	                  STICKY_VALUE_LENGTH, value, base, path, secure ? "; Secure" : "");
 	return length < 0 || (size_t)length >= size ? -ENOBUFS : length;
 }

@@ -182,6 +182,17 @@ def a_sticky_cookie_binds_to_a_server():
 
 
 @test
+def a_sticky_cookie_is_for_the_path_that_the_client_sees():
+    for prefix, options, path in (("/", (), "/"), ("/shop", (), "/shop"),
+                                  ("/a%20b", (), "/a%20b"),
+                                  ("/", ("--location", "http://out.test/base/"), "/base"),
+                                  ("/in", ("--location", "http://out.test/base"), "/base/in")):
+        with proxy(*mapped("", "", path=prefix), "--balance", "sticky", *options) as site:
+            attributes = cookies(site.get(prefix))[0].split("; ")
+            check("Path=" + path in attributes, "%s with %s: %s" % (prefix, options, attributes))
+
+
+@test
 def a_forged_cookie_is_not_believed():
     with proxy(*mapped("", "", "", ""), "--balance", "sticky") as site:
         pair = cookies(site.get("/x"))[0].split(";")[0]
