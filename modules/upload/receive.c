@@ -303,6 +303,9 @@ ssize_t receive_splice(struct receive *receive, size_t size)
 		return -EOPNOTSUPP;
 	count = lop_request_body_splice(receive->request, upload->pipe[1], size);
 	receive->copies = count == -EOPNOTSUPP;
+	/* What an error has left in the pipe is nobody's; least of all the next file's. */
+	if (count < 0 && count != -EAGAIN && count != -EOPNOTSUPP)
+		pipe_renew(upload);
 	if (count <= 0)
 		return count;
 	result = reserve(receive, (size_t)count);
