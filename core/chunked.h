@@ -4,8 +4,8 @@
  *
  * Strict: only CRLF ends a line; a size is hex digits alone, without sign or prefix, below 2^63;
  * white space stands only where the grammar of extensions has BWS; extensions and trailers are
- * checked, bounded and thrown away; `trailer` tells how many of the bytes that were taken last were of
- * trailers. Takes any split of the input, keeps 16 bytes of state.
+ * checked, bounded and thrown away. By how much `trailer` grows, so many of the bytes that were
+ * taken, the last ones, were of trailers. Takes any split of the input, keeps 16 bytes of state.
  */
 #ifndef CHUNKED_H
 #define CHUNKED_H

@@ -181,7 +181,6 @@ int lop_response_interim(struct lop_request *request, int status)
 	return result;
 }
 
-
 int lop_response_remove_field(struct lop_request *request, const char *name)
 {
 	struct response *response = &request->response;
