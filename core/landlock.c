@@ -27,7 +27,6 @@
 #define FS_MAKE_DIR (UINT64_C(1) << 7)
 #define FS_MAKE_REG (UINT64_C(1) << 8)
 #define FS_MAKE_SOCK (UINT64_C(1) << 9)
-#define FS_MAKE_SYM (UINT64_C(1) << 12)
 #define FS_REFER (UINT64_C(1) << 13)
 #define FS_TRUNCATE (UINT64_C(1) << 14)
 #define NET_BIND_TCP (UINT64_C(1) << 0)
@@ -42,7 +41,7 @@
 /* What a module that writes below the root may do there. */
 #define FS_UPLOAD                                                                                  \
 	(FS_WRITE_FILE | FS_REMOVE_DIR | FS_REMOVE_FILE | FS_MAKE_DIR | FS_MAKE_REG |              \
-	 FS_MAKE_SYM | FS_REFER | FS_TRUNCATE)
+	 FS_REFER | FS_TRUNCATE)
 
 #define PROC_MAGIC 0x9fa0
 

@@ -337,9 +337,9 @@ static const struct lop_hook hooks[] = {
 
 /* OpenSSL speaks to https servers, and signs cookies. */
 #ifdef HAVE_OPENSSL
-#define PROXY_NEEDS (LOP_NEEDS_CONNECT | LOP_NEEDS_CLOCK | LOP_NEEDS_ENCRYPT)
+#define PROXY_NEEDS (LOP_NEEDS_CONNECT | LOP_NEEDS_ENCRYPT)
 #else
-#define PROXY_NEEDS (LOP_NEEDS_CONNECT | LOP_NEEDS_CLOCK)
+#define PROXY_NEEDS LOP_NEEDS_CONNECT
 #endif
 
 LOP_EXPORT_MODULE = {

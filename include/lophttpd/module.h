@@ -45,7 +45,7 @@ enum lop_stage {
 #define LOP_NEEDS_AIO (UINT64_C(1) << 5)         /* POSIX aio and the threads it makes */
 #define LOP_NEEDS_LOG_WRITE (UINT64_C(1) << 6)   /* write and truncate the log's descriptor */
 #define LOP_NEEDS_THREADS (UINT64_C(1) << 7)
-#define LOP_NEEDS_CLOCK (UINT64_C(1) << 8) /* timers of its own */
+#define LOP_NEEDS_CLOCK (UINT64_C(1) << 8) /* timerfd, sleeping; struct lop_timer needs none */
 #define LOP_NEEDS_ENCRYPT (UINT64_C(1) << 9) /* what TLS libraries call, and the kernel's TLS */
 
 /* Takes the value (NULL for an option without argument). On a bad value writes one line that

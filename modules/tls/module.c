@@ -53,17 +53,30 @@ static bool is_below(const char *path, const struct stat *root)
 	return below;
 }
 
-/* Whoever is served that folder is served the key. */
+/* Whether workers, who give up root, cannot read it. */
+static bool is_for_root_only(const char *path)
+{
+	struct stat st;
+
+	return geteuid() == 0 && stat(path, &st) == 0 && st.st_uid == 0 && (st.st_mode & 077) == 0;
+}
+
+/* Whoever is served that folder is served the key. With the whole disk served there is nowhere
+ * else to put it: then its rights have to do. */
 static int refuse_served_keys(struct tls *tls)
 {
 	const struct tls_options *options = &tls->options;
-	struct stat root;
+	struct stat root, whole;
+	bool everything;
 
 	if (fstat(lop_root_descriptor(lop_core_root(tls->core)), &root) < 0)
 		return -errno;
+	everything = stat("/", &whole) == 0 && root.st_dev == whole.st_dev &&
+	             root.st_ino == whole.st_ino;
 	for (size_t i = 0; i < options->file_count; i++) {
 		if (!files_has_key(&tls->files->items[i]) ||
-		    !is_below(options->files[i].path, &root))
+		    !is_below(options->files[i].path, &root) ||
+		    (everything && is_for_root_only(options->files[i].path)))
 			continue;
 		lop_core_message(tls->core, LOP_LOG_ERROR,
 		                 "the key %s lies in the folder that is served, where clients may "

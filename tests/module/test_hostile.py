@@ -31,11 +31,11 @@ ATTEMPTS = {
     "mprotect": None, "mmap": None, "share": "MAP_SHARED", "thread": "THREADS", "timer": "CLOCK",
     "uring": None, "bpf": None, "setuid": None, "unshare": None, "chroot": None, "mount": None,
     "userfaultfd": None, "perf": None, "keyctl": None, "prctl": None, "ioctl": None, "limit": None,
-    "protocol": None, "ping": None, "tcp": "CONNECT", "udp": "CONNECT", "layer": None,
+    "protocol": None, "ping": None, "tcp": "CONNECT", "udp": "CONNECT", "layer": "ENCRYPT",
     "namespace": None, "x32": None, "i386": None, "code-key": None, "wide": None, "memfd": None,
     "attach": None, "handle": None, "personality": None}
 NEEDS = ("WRITE_FILES", "LIST_DIRS", "CONNECT", "MAP_SHARED", "AIO", "LOG_WRITE", "THREADS",
-         "CLOCK")
+         "CLOCK", "ENCRYPT")
 # Attempts that the filter lets through to Landlock, the root or the kernel's own checks, and
 # system calls that fail instead of ending the process.
 ERRORS = {
@@ -154,6 +154,8 @@ def expect(outcomes, needs):
         allowed = {KILLED} | ERRORS.get(name, set())
         if name == "thread" and opened(name, needs):
             allowed = {errno.EINVAL}    # past the filter: the kernel finds no sense in its flags
+        elif name == "layer" and opened(name, needs):
+            allowed = {errno.EBADF}     # past the filter, with a descriptor that is none
         elif name == "clone3" and {"THREADS", "AIO"} & set(needs):
             allowed = {errno.ENOSYS}    # libc then takes clone
         elif opened(name, needs):

@@ -221,7 +221,7 @@ static void probe_fini(void *state)
 
 LOP_EXPORT_MODULE = {
 	LOP_MODULE_HEADER("names_probe", "1.0", "shows what names become",
-	                  LOP_NEEDS_CONNECT | LOP_NEEDS_CLOCK),
+	                  LOP_NEEDS_CONNECT),
 	.options = options,
 	.init = probe_init,
 	.stage = probe_stage,
