@@ -382,10 +382,13 @@ def fill(path, count):
 @test
 def a_folder_that_nobody_may_list_is_403():
     root = tree({"locked/x": b"x"})
-    os.chmod(root + "/locked", 0o711)
-    with Server(root, *OPTIONS) as server:
-        equal(server.get("/locked/").status, 403, "status")
-        equal(server.get("/locked/x").body, b"x", "body")
+    os.chmod(root + "/locked", 0o311)
+    try:
+        with Server(root, *OPTIONS) as server:
+            equal(server.get("/locked/").status, 403, "status")
+            equal(server.get("/locked/x").body, b"x", "body")
+    finally:
+        os.chmod(root + "/locked", 0o755)
 
 
 @test(limit=120)
