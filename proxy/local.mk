@@ -25,7 +25,7 @@ endif
 # TLS to upstreams.
 secure_sources = proxy/secure.h
 if HAVE_OPENSSL
-secure_sources += proxy/secure.c
+secure_sources += proxy/secure.c proxy/secure_compat.h
 else
 secure_sources += proxy/secure_none.c
 endif

@@ -16,6 +16,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "secure_compat.h"
+
 struct secure {
 	SSL_CTX *context;
 	bool unverified;
@@ -66,7 +68,7 @@ static unsigned load_folder(SSL_CTX *context, const char *folder)
 
 		if (entry->d_name[0] == '.' || length < 0 || (size_t)length >= sizeof path)
 			continue;
-		if (SSL_CTX_load_verify_file(context, path) == 1)
+		if (compat_trust_file(context, path) == 1)
 			count++;
 	}
 	closedir(entries);
@@ -86,7 +88,7 @@ static int load_system(SSL_CTX *context, char *error, size_t error_size)
 	const char *file = setting(X509_get_default_cert_file_env(), X509_get_default_cert_file());
 	const char *folder = setting(X509_get_default_cert_dir_env(), X509_get_default_cert_dir());
 
-	if (SSL_CTX_load_verify_file(context, file) == 1)
+	if (compat_trust_file(context, file) == 1)
 		return 0;
 	ERR_clear_error();
 	if (load_folder(context, folder) > 0)
@@ -121,7 +123,7 @@ static int new_session(SSL *ssl, SSL_SESSION *session)
 {
 	const struct secure_stream *stream = SSL_get_app_data(ssl);
 
-	if (stream->learned == NULL || !SSL_SESSION_is_resumable(session))
+	if (stream->learned == NULL || !compat_is_resumable(session))
 		return 0;
 	stream->learned(stream->context, (struct secure_session *)(void *)session);
 	return 1; /* the reference is theirs now */
@@ -142,7 +144,7 @@ static int configure(struct secure *secure, const struct secure_settings *settin
 	SSL_CTX_set_verify(context, settings->unverified ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
 	secure->unverified = settings->unverified;
 	if (settings->authorities != NULL &&
-	    SSL_CTX_load_verify_file(context, settings->authorities) != 1)
+	    compat_trust_file(context, settings->authorities) != 1)
 		return complain(error, error_size, "the authorities in", settings->authorities);
 	if (settings->authorities == NULL && !settings->unverified)
 		result = load_system(context, error, error_size);
@@ -265,7 +267,7 @@ static int result_of(struct secure_stream *stream, int result)
 		if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_CERTIFICATE_VERIFY_FAILED)
 			return failure(stream, -EACCES);
 		/* An end without close_notify may be somebody else's. */
-		if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+		if (compat_is_silent_end(ERR_peek_error()))
 			return failure(stream, -ECONNRESET);
 		return failure(stream, -EPROTO);
 	}

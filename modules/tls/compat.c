@@ -27,7 +27,9 @@
 
 #ifdef LIBRESSL_VERSION_NUMBER
 
-/* The name comes as text, and after a ticket would have been taken: there are no tickets. */
+/* The name comes as text, and after a ticket was taken. LibreSSL itself ends the handshake of a
+ * client that names another host than its session has; for one that names none, the name is its
+ * session's. So a session stays with its host here, too. */
 static int choose(SSL *ssl, int *alert, void *argument)
 {
 	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
@@ -77,11 +79,43 @@ void compat_choose_host(SSL_CTX *context)
 
 /* ---- tickets -------------------------------------------------------------------------------- */
 
+/* The half of it that both libraries ask for in the same way. */
+static int begin_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+                        int encrypt, struct ticket_key *key)
+{
+	const int result = tickets_key(ssl, encrypt ? NULL : name, key);
+
+	if (result <= 0)
+		return result;
+	if (encrypt) {
+		memcpy(name, key->name, sizeof(key->name));
+		if (RAND_bytes(iv, EVP_CIPHER_iv_length(EVP_aes_256_cbc())) != 1)
+			return -1;
+	}
+	return EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->cipher, iv, encrypt) == 1
+	               ? result
+	               : -1;
+}
+
 #ifdef LIBRESSL_VERSION_NUMBER
+
+/* For TLS 1.2; its servers resume nothing in TLS 1.3. */
+static int ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+                  HMAC_CTX *mac, int encrypt)
+{
+	struct ticket_key key;
+	int result = begin_ticket(ssl, name, iv, cipher, encrypt, &key);
+
+	if (result > 0 && HMAC_Init_ex(mac, key.mac, sizeof(key.mac), EVP_sha256(), NULL) != 1)
+		result = -1;
+	OPENSSL_cleanse(&key, sizeof(key));
+	/* It would go on without a cipher. */
+	return encrypt && result == 0 ? -1 : result;
+}
 
 void compat_tickets(SSL_CTX *context)
 {
-	SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+	SSL_CTX_set_tlsext_ticket_key_cb(context, ticket);
 }
 
 #else
@@ -96,16 +130,9 @@ static int ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_C
 		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
 		OSSL_PARAM_construct_end(),
 	};
-	int result = tickets_key(ssl, encrypt ? NULL : name, &key);
+	int result = begin_ticket(ssl, name, iv, cipher, encrypt, &key);
 
-	if (result > 0 && encrypt) {
-		memcpy(name, key.name, sizeof(key.name));
-		if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1)
-			result = -1;
-	}
-	if (result > 0 && (EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, key.cipher, iv,
-	                                     encrypt) != 1 ||
-	                   EVP_MAC_CTX_set_params(mac, parameters) != 1))
+	if (result > 0 && EVP_MAC_CTX_set_params(mac, parameters) != 1)
 		result = -1;
 	OPENSSL_cleanse(&key, sizeof(key));
 	return result;
@@ -279,12 +306,39 @@ ssize_t compat_kernel_sendfile(SSL *ssl, int file, off_t offset, size_t length)
 
 #endif
 
+/* ---- certificates, and the rest ------------------------------------------------------------- */
+
 X509 *compat_client_certificate(const SSL *ssl)
 {
 #ifdef LIBRESSL_VERSION_NUMBER
 	return SSL_get_peer_certificate(ssl);
 #else
 	return SSL_get1_peer_certificate(ssl);
+#endif
+}
+
+const X509 *compat_own_certificate(const SSL *ssl)
+{
+	const X509 *certificate = SSL_get_certificate(ssl);
+#ifdef LIBRESSL_VERSION_NUMBER
+	const EVP_PKEY *key = certificate != NULL ? X509_get0_pubkey(certificate) : NULL;
+	int type;
+
+	/* In TLS 1.3 it names the one that was set last, and knows how it will sign. */
+	if (key != NULL && SSL_get_signature_type_nid(ssl, &type) == 1 &&
+	    EVP_PKEY_base_id(key) != (type == EVP_PKEY_RSA_PSS ? EVP_PKEY_RSA : type))
+		return NULL;
+#endif
+	return certificate;
+}
+
+bool compat_silent_end(int error)
+{
+#ifdef LIBRESSL_VERSION_NUMBER
+	return error == SSL_ERROR_SYSCALL;
+#else
+	(void)error; /* SSL_OP_IGNORE_UNEXPECTED_EOF makes it SSL_ERROR_ZERO_RETURN */
+	return false;
 #endif
 }
 

@@ -23,7 +23,9 @@
 	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"                               \
 	"DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384:DHE-RSA-CHACHA20-POLY1305"
 #define SUITES "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
-/* The first needs OpenSSL 3.5. */
+/* A list with a name that the library does not have is refused as a whole. The first needs OpenSSL
+ * 3.5 or LibreSSL 4.3. Among groups in one list without a slash, one whose key the client has sent
+ * along wins, so that no round trip is lost; else the order counts. */
 #define HYBRID_GROUP "X25519MLKEM768:"
 #define GROUPS "X25519:P-256:P-384"
 
@@ -133,7 +135,8 @@ static int bind_sessions(const struct tls *tls, const struct files *files, size_
 		const struct file_option *option = &tls->options.files[i];
 
 		if (option->kind == FILE_CLIENT_CA ||
-		    (option->kind == FILE_CERTIFICATE && option->host == host))
+		    (option->kind == FILE_CERTIFICATE &&
+		     (COMPAT_RESUMES_FIRST || option->host == host)))
 			done = EVP_DigestUpdate(hash, files->items[i].data, files->items[i].length);
 	}
 	if (done == 1)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "compat.h"
 #include "files.h"
 #include "tls.h"
 
@@ -128,7 +129,7 @@ static bool is_about(const struct staple *staple, const X509 *certificate)
 
 static int answer(SSL *ssl, void *argument)
 {
-	const X509 *certificate = SSL_get_certificate(ssl);
+	const X509 *certificate = compat_own_certificate(ssl);
 	const struct staple *staple = argument;
 	const int64_t now = (int64_t)time(NULL);
 	unsigned char *copy;

@@ -181,7 +181,9 @@ static int outcome(struct tls_connection *connection, int result)
 		ERR_clear_error();
 		if (wire->error < 0)
 			return wire->error;
-		return wire->ended ? -ECONNRESET : -EPROTO;
+		if (!wire->ended)
+			return -EPROTO;
+		return compat_silent_end(error) ? 0 : -ECONNRESET;
 	}
 }
 
