@@ -1,11 +1,11 @@
 dnl SPDX-License-Identifier: BSD-2-Clause
 dnl Libraries that the build can do without, and libltdl, which it cannot.
 
-dnl LOP_LIBRARY(NAME, PKG-CONFIG SPEC, HEADER, FUNCTION, FALLBACK LIBS, TITLE)
+dnl LOP_LIBRARY(NAME, PKG-CONFIG SPEC, HEADER, FUNCTION, FALLBACK LIBS, TITLE, [AFTER HEADER])
 dnl
 dnl Looks for a library with pkg-config when there is one and with FALLBACK LIBS else, unless
 dnl --without-NAME was given; with --with-NAME it must be there. FUNCTION is one that the oldest
-dnl usable version has. Sets NAME_CFLAGS, NAME_LIBS (upper case), the automake conditional and the
+dnl usable version has, or AFTER HEADER is C that only usable versions compile. Sets NAME_CFLAGS, NAME_LIBS (upper case), the automake conditional and the
 dnl C macro HAVE_NAME, and for the summary have_NAME (yes or no) and found_NAME (a few words).
 AC_DEFUN([LOP_LIBRARY], [
 m4_pushdef([LOP_UP], m4_toupper([$1]))
@@ -25,7 +25,8 @@ AS_IF([test "x$with_$1" != xno], [
 	lop_saved_LIBS=$LIBS
 	CPPFLAGS="$CPPFLAGS $LOP_UP[]_CFLAGS"
 	LIBS="$LOP_UP[]_LIBS $LIBS"
-	AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <$3>]], [[return (void (*)(void)) $4 == 0;]])],
+	AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <$3>
+$7]], [[return (void (*)(void)) $4 == 0;]])],
 		[have_$1=yes
 		 found_$1="found${lop_version:+ $lop_version}"
 		 AC_DEFINE([HAVE_]LOP_UP, [1], [Define to 1 when $6 is there.])],

@@ -156,6 +156,7 @@ build_tests = \
 	tests/build/test_hardening.sh \
 	tests/build/test_headers.sh \
 	tests/build/test_install.sh \
+	tests/build/test_libressl.sh \
 	tests/build/test_lists.sh \
 	tests/build/test_manual.sh
 
@@ -413,6 +414,7 @@ test_helpers = \
 	tests/behaviour/trees.py \
 	tests/behaviour/websocket.py \
 	tests/behaviour/wire.py \
+	tests/build/libressl.h \
 	tests/build/tap.sh
 
 bench_files = \
