@@ -3,6 +3,7 @@
 """The options of tls, and what is said of certificates and keys that nobody could use."""
 import os
 import ssl
+import subprocess
 
 from harness import *
 from secure import *
@@ -186,6 +187,21 @@ def groups_can_be_chosen():
             context = client_context()
             context.set_ecdh_curve(curve)
             equal(bool(refused(server.address, context)), wrong, "refused with " + curve)
+
+
+@test
+def the_hybrid_group_is_used_where_the_library_has_it():
+    """The client is of the same library as the server, and offers it, too."""
+    def said(*arguments):
+        return subprocess.run(["openssl", *arguments], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=seconds(15)).stdout.decode("utf-8", "replace")
+
+    has = "X25519MLKEM768" in said("list", "-tls1_3", "-tls-groups")
+    with SecureServer({"a": b"a"}, "-C", good.both) as server:
+        shown = said("s_client", "-connect", "127.0.0.1:%d" % server.port_number)
+        wanted = "group: X25519MLKEM768" if has else "Temp Key: X25519"
+        check(wanted in shown, "no %r in %s" % (wanted, shown[-1500:]))
 
 
 @test
