@@ -16,7 +16,7 @@ int secure_new(const struct secure_settings *settings, struct secure **secure, c
 	*secure = NULL;
 	snprintf(error, error_size,
 	         "this program was built without OpenSSL and cannot speak https: build it with "
-	         "OpenSSL 3, or map to http://");
+	         "OpenSSL 3 or LibreSSL, or map to http://");
 	return -EOPNOTSUPP;
 }
 
