@@ -5,8 +5,9 @@ dnl LOP_LIBRARY(NAME, PKG-CONFIG SPEC, HEADER, FUNCTION, FALLBACK LIBS, TITLE, [
 dnl
 dnl Looks for a library with pkg-config when there is one and with FALLBACK LIBS else, unless
 dnl --without-NAME was given; with --with-NAME it must be there. FUNCTION is one that the oldest
-dnl usable version has, or AFTER HEADER is C that only usable versions compile. Sets NAME_CFLAGS, NAME_LIBS (upper case), the automake conditional and the
-dnl C macro HAVE_NAME, and for the summary have_NAME (yes or no) and found_NAME (a few words).
+dnl usable version has, or AFTER HEADER is C that only usable versions compile. Sets NAME_CFLAGS,
+dnl NAME_LIBS (upper case), the automake conditional and the C macro HAVE_NAME, and for the summary
+dnl have_NAME (yes or no) and found_NAME (a few words).
 AC_DEFUN([LOP_LIBRARY], [
 m4_pushdef([LOP_UP], m4_toupper([$1]))
 AC_ARG_WITH([$1], [AS_HELP_STRING([--without-$1], [build without $6])], [], [with_$1=auto])
