@@ -216,7 +216,7 @@ static int bound(struct tls *tls)
 	tls->kernel = !tls->options.no_kernel && compat_kernel_possible();
 	tls->port = lop_core_port(tls->core, tls_transport.name);
 	tls->tickets = tickets_new((int64_t)time(NULL));
-	tls->buffer = malloc(BUFFER_SIZE + WIRE_OUT);
+	tls->buffer = aligned_alloc(PAGE, BUFFER_SIZE + WIRE_OUT);
 	if (tls->tickets == NULL || tls->buffer == NULL)
 		return -ENOMEM;
 	tls->out = tls->buffer + BUFFER_SIZE;

@@ -21,11 +21,14 @@
 #include "names.h"
 
 #define ERROR_SIZE 512
-/* Plaintext is read and gathered here before it is encrypted: four full records, and a response's
- * head. */
+/* Plaintext is read and gathered before it is encrypted: as many full records as one call sends, a
+ * response's head in front of them, and behind them the little that a head has pushed out of the
+ * last. The page beyond lets a file's bytes lie as they do in the file (see place()). */
 #define RECORD_MAX ((size_t)16384)
+#define BATCH_MAX (16 * RECORD_MAX)
 #define HEAD_MAX ((size_t)4096)
-#define BUFFER_SIZE (4 * RECORD_MAX + HEAD_MAX)
+#define PAGE ((size_t)4096)
+#define BUFFER_SIZE (HEAD_MAX + PAGE + BATCH_MAX + HEAD_MAX)
 
 enum file_kind {
 	FILE_CERTIFICATE,

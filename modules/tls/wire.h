@@ -42,8 +42,8 @@ struct wire {
 	size_t ahead_end;
 };
 
-/* Four full records. The last one that its lender writes is not copied. */
-#define WIRE_OUT ((size_t)65 * 1024)
+/* Sixteen full records. The last one that its lender writes is not copied. */
+#define WIRE_OUT ((size_t)260 * 1024)
 
 /* Shared by all connections of the process; NULL when memory is out. */
 BIO_METHOD *wire_method_new(void);
