@@ -421,6 +421,7 @@ bench_files = \
 	tests/bench/README.md \
 	tests/bench/content.py \
 	tests/bench/disk.py \
+	tests/bench/encrypt.c \
 	tests/bench/floor.c \
 	tests/bench/idle.c \
 	tests/bench/load.c \

@@ -466,6 +466,21 @@ class Bench:
         return {"answers": 1, "bytes": 0, "errors": 0, "seconds": 1, "rate": gib,
                 "cpu": 1000 / gib, "busy": 1.0, "pss_kib": 0}
 
+    def measure_encrypt(self, _name, workload):
+        """What no program that encrypts by itself can stay below."""
+        if not (self.programs / "encrypt").exists():
+            raise Failure("encrypt.c could not be compiled: OpenSSL's headers are missing")
+        child = self.spawn([str(self.programs / "encrypt"), str(self.client_cpu),
+                            str(self.seconds), str(self.root / workload.path[1:])],
+                           self.server_cpu, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                           text=True)
+        result = self.result(child, self.seconds + 4 * READY_SECONDS)
+        gib = result["bytes"] / 2**30
+        return {"answers": 1, "bytes": result["bytes"], "errors": 0,
+                "seconds": result["seconds"], "rate": gib / result["seconds"],
+                "cpu": result["cpu_ns"] / 1e6 / gib,
+                "busy": result["cpu_ns"] / 1e9 / result["seconds"], "pss_kib": 0}
+
     def measure_fair(self, name, workload):
         """Bulk downloads from one process, the probe in another with a higher priority."""
         seconds = max(2.0, self.seconds)
@@ -586,6 +601,7 @@ class Bench:
     def measure(self, name, workload):
         kinds = {"wrk": self.measure_load, "load": self.measure_load, "fair": self.measure_fair,
                  "handshake": self.measure_handshake, "cipher": self.measure_cipher,
+                 "encrypt": self.measure_encrypt,
                  "idle": self.measure_idle, "start": self.measure_start,
                  "waiting": self.measure_waiting,
                  "calls": self.measure_calls}

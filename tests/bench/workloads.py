@@ -20,7 +20,8 @@ PROXIED = {"proxied": True, "servers": PROXIES, "log": True}
 class Workload:
     name: str
     title: str
-    kind: str                 # wrk, load, fair, idle, start, calls, waiting
+    kind: str                 # wrk, load, fair, idle, start, calls, waiting,
+                              # handshake, cipher, encrypt
     path: str = "/1k.html"
     connections: int = 64
     header: str = ""          # an additional request field
@@ -88,6 +89,8 @@ WORKLOADS = (
              servers=("lhttpd",), floor_body=-1),
     Workload("cipher", "the cipher alone: openssl speed -evp aes-256-gcm", "cipher", bulk=True,
              servers=("lhttpd",), floor_body=-1),
+    Workload("tls-least", "the same by a loop that reads, encrypts and sends, and nothing else",
+             "encrypt", path=LARGE, bulk=True, servers=("lhttpd",), floor_body=-1),
     Workload("tls-ecdsa", "full handshakes, ECDSA P-256, and one answer", "handshake", tls="ec",
              floor_body=-1),
     Workload("tls-rsa", "full handshakes, RSA 2048, and one answer", "handshake", tls="rsa",
