@@ -50,7 +50,17 @@ enum kind {
 
 extern const char *const kind_names[KIND_COUNT]; /* also of the icons' files */
 
-enum kind kind_of(const char *name, size_t length);
+#define ENDING_MAX 8 /* bytes */
+#define ENDINGS_BITS 9
+#define ENDINGS_SIZE (1u << ENDINGS_BITS) /* four times as many as there are */
+
+struct ending {
+	uint64_t number; /* 0: none */
+	enum kind kind;
+};
+
+void kinds_prepare(struct ending table[ENDINGS_SIZE]);
+enum kind kind_of(struct ending table[ENDINGS_SIZE], const char *name, size_t length);
 
 struct icon {
 	struct lop_memory *memory; /* NULL: not installed */
@@ -109,6 +119,7 @@ struct listing {
 	uint64_t hash;    /* of all that is shown */
 	int64_t modified; /* the latest */
 	size_t folder_count;
+	size_t name_bytes;
 	size_t prefix;      /* bytes with which all files' names begin */
 	const char *file;   /* the name of one */
 	uint64_t *keys;     /* natural_key() of each entry, while they are ordered by name; may be NULL */
@@ -183,7 +194,6 @@ struct page {
 	size_t bytes;
 	bool whole;
 	struct render render; /* goes on behind the chunks */
-	char *buffer;
 	char etag[40];
 	bool kept;
 	struct page *next;
@@ -260,6 +270,7 @@ struct autoindex {
 	struct lop_core *core;
 	struct icon icons[KIND_COUNT];
 	bool has_icons;
+	struct ending endings[ENDINGS_SIZE];
 	/* in a worker */
 	struct lop_worker *worker;
 	struct cache cache;

@@ -209,6 +209,7 @@ static void html_row(const struct render *render, size_t row, struct text *text)
 	const struct listing *listing = render->page->listing;
 	const struct entry *entry = page_entry(render->page, row);
 	const bool folder = entry->kind == KIND_FOLDER;
+	char stamp[STAMP_LENGTH];
 
 	text_puts(text, "<tr><td><a class=\"");
 	text_puts(text, kind_names[entry->kind]);
@@ -227,9 +228,12 @@ static void html_row(const struct render *render, size_t row, struct text *text)
 		text_puts(text, ">");
 	}
 	text_puts(text, "<td><time datetime=\"");
-	text_time(text, entry->modified);
+	stamp_time(stamp, entry->modified);
+	text_add(text, stamp, sizeof(stamp));
 	text_puts(text, "\">");
-	text_time_short(text, entry->modified, "<span> ");
+	text_add(text, stamp, 10); /* the day */
+	text_puts(text, "<span> ");
+	text_add(text, stamp + 11, 5); /* hour and minute */
 	text_puts(text, "</span></time>\n");
 }
 

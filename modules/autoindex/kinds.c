@@ -37,30 +37,52 @@ static const char *const endings[KIND_COUNT] = {
 		      "java kt swift sql diff patch m4 ",
 };
 
-enum kind kind_of(const char *name, size_t length)
+/* An ending as a number, without regard to case; no two have the same, and none has 0. */
+static uint64_t ending_number(const char *word, size_t length)
 {
-	char word[12] = " ";
-	size_t dot = length, size;
+	uint64_t number = 0;
 
-	while (dot > 0 && name[dot - 1] != '.')
-		dot--;
-	size = length - dot;
-	if (dot == 0 || size == 0 || size > sizeof(word) - 3)
-		return KIND_OTHER;
-	for (size_t i = 0; i < size; i++) {
-		char byte = name[dot + i];
+	for (size_t i = 0; i < length; i++) {
+		char byte = word[i];
 
-		if (byte == ' ')
-			return KIND_OTHER;
-		word[i + 1] = (char)(byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte);
+		number = number << 8 | (unsigned char)(byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte);
 	}
-	word[size + 1] = ' ';
-	word[size + 2] = '\0';
+	return number;
+}
+
+/* Where an ending is, or where there is room for it. */
+static struct ending *find_ending(struct ending *table, uint64_t number)
+{
+	size_t at = number * UINT64_C(0x9e3779b97f4a7c15) >> (64 - ENDINGS_BITS);
+
+	while (table[at].number != 0 && table[at].number != number)
+		at = (at + 1) % ENDINGS_SIZE;
+	return &table[at];
+}
+
+void kinds_prepare(struct ending table[ENDINGS_SIZE])
+{
 	for (int kind = 0; kind < KIND_COUNT; kind++) {
-		if (strstr(endings[kind], word) != NULL)
-			return (enum kind)kind;
+		for (const char *word = endings[kind] + strspn(endings[kind], " "); *word != '\0';) {
+			const size_t length = strcspn(word, " ");
+			const uint64_t number = ending_number(word, length);
+
+			*find_ending(table, number) =
+				(struct ending){ .number = number, .kind = (enum kind)kind };
+			word += length + strspn(word + length, " ");
+		}
 	}
-	return KIND_OTHER;
+}
+
+enum kind kind_of(struct ending table[ENDINGS_SIZE], const char *name, size_t length)
+{
+	size_t dot = length;
+
+	while (dot > 0 && name[dot - 1] != '.' && length - dot <= ENDING_MAX)
+		dot--;
+	if (dot == 0 || dot == length || name[dot - 1] != '.' || length - dot > ENDING_MAX)
+		return KIND_OTHER;
+	return find_ending(table, ending_number(name + dot, length - dot))->kind;
 }
 
 /* --- icons -------------------------------------------------------------------------------------- */

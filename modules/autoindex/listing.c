@@ -104,24 +104,34 @@ void listing_release(struct listing **listing)
 
 /* --- the pass ----------------------------------------------------------------------------------- */
 
-static uint64_t hash_bytes(uint64_t hash, const void *data, size_t length)
+static uint64_t hash_word(uint64_t hash, uint64_t word)
 {
-	const unsigned char *bytes = data;
+	hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	return hash ^ hash >> 32;
+}
 
+static uint64_t hash_bytes(uint64_t hash, const char *bytes, size_t length)
+{
+	uint64_t word;
+
+	hash = hash_word(hash, length);
+	for (; length >= sizeof(word); bytes += sizeof(word), length -= sizeof(word)) {
+		memcpy(&word, bytes, sizeof(word));
+		hash = hash_word(hash, word);
+	}
+	word = 0;
 	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
-	return hash;
+		word = word << 8 | (unsigned char)bytes[i];
+	return hash_word(hash, word);
 }
 
 /* Does not depend on the order in which entries come. */
 static void hash_entry(struct listing *listing, const struct entry *entry)
 {
-	uint64_t hash = hash_bytes(UINT64_C(0xcbf29ce484222325), entry->name, entry->length);
+	uint64_t hash = hash_bytes(entry->kind, entry->name, entry->length);
 
-	hash = hash_bytes(hash, &entry->size, sizeof(entry->size));
-	hash = hash_bytes(hash, &entry->modified, sizeof(entry->modified));
-	hash = hash_bytes(hash, &entry->kind, sizeof(entry->kind));
-	listing->hash += hash ^ hash >> 29;
+	hash = hash_word(hash, (uint64_t)entry->size);
+	listing->hash += hash_word(hash, (uint64_t)entry->modified);
 }
 
 /* The arrays of pointers grow by doubling; the blocks never move. */
@@ -205,6 +215,7 @@ static int add_entry(struct listing *listing, const struct entry *entry)
 		listing->folder_count++;
 	else
 		narrow_prefix(listing, kept);
+	listing->name_bytes += entry->length;
 	if (entry->modified > listing->modified)
 		listing->modified = entry->modified;
 	hash_entry(listing, kept);
@@ -244,7 +255,8 @@ static int examine(struct listing *listing, struct entry *entry)
 	entry->size = (int64_t)st.st_size;
 	entry->modified = (int64_t)st.st_mtime;
 	entry->kind = (uint8_t)(S_ISDIR(st.st_mode) ? KIND_FOLDER
-	                                            : kind_of(entry->name, entry->length));
+	                                            : kind_of(listing->autoindex->endings,
+	                                                      entry->name, entry->length));
 	/* The size of a device is known to who opens it. */
 	if (S_ISLNK(st.st_mode) || S_ISBLK(st.st_mode))
 		return follow(listing, entry);

@@ -163,6 +163,7 @@ static int autoindex_init(struct lop_core *core, void **state)
 	autoindex->core = core;
 	autoindex->cache.bytes_max = CACHE_DEFAULT;
 	autoindex->limit = LIMIT_DEFAULT;
+	kinds_prepare(autoindex->endings);
 	*state = autoindex;
 	return 0;
 }

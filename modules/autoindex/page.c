@@ -9,7 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROW_LEAST 100 /* bytes of a row in HTML */
+#define ROW_LEAST 120 /* bytes of a row in HTML, without the name, which is there twice */
+#define AHEAD 8       /* rows */
+
+/* In a function of its own gcc takes it for one that does nothing, and leaves it out. */
+#ifdef __GNUC__
+#define PREFETCH(address) __builtin_prefetch(address)
+#else
+#define PREFETCH(address) ((void)0)
+#endif
 
 const struct format *format_of(enum query_format format)
 {
@@ -59,9 +67,9 @@ static void render_more(struct render *render)
 		render->at = RENDER_ROWS;
 		break;
 	case RENDER_ROWS:
-		while (render->row < count && render->text.length < 8192)
+		if (render->row < count)
 			format->row(render, render->row++, &render->text);
-		if (render->row == count)
+		else
 			render->at = RENDER_TAIL;
 		break;
 	case RENDER_TAIL:
@@ -73,6 +81,33 @@ static void render_more(struct render *render)
 	}
 }
 
+/* No row of this entry is longer, in no format. A byte of the name is at most nine there: "%FF" in the
+ * link, and "\u0001". With a base the folder's path is there, too. */
+static size_t row_most(const struct render *render, const struct entry *entry)
+{
+	return 512 + 9 * (size_t)entry->length + 3 * render->page->listing->path_length;
+}
+
+/* Makes rows in the place where they are wanted, as long as they fit for sure. Returns bytes. */
+static size_t render_rows(struct render *render, char *buffer, size_t size)
+{
+	const struct format *format = format_of(render->page->query.format);
+	const size_t count = page_count(render->page);
+	struct text text = { .data = buffer, .size = size };
+
+	while (render->row < count &&
+	       row_most(render, page_entry(render->page, render->row)) <= size - text.length) {
+		/* Entries lie in the order in which the folder told them: what rows to come need
+		 * is anywhere in memory, and on its way while this one is written. */
+		if (render->row + 2 * AHEAD < count) {
+			PREFETCH(page_entry(render->page, render->row + 2 * AHEAD));
+			PREFETCH(page_entry(render->page, render->row + AHEAD)->name);
+		}
+		format->row(render, render->row++, &text);
+	}
+	return text.length;
+}
+
 ssize_t render_fill(struct render *render, char *buffer, size_t size)
 {
 	size_t done = 0;
@@ -80,6 +115,13 @@ ssize_t render_fill(struct render *render, char *buffer, size_t size)
 	while (done < size) {
 		size_t part = render->text.length - render->taken;
 
+		if (part == 0 && render->at == RENDER_ROWS) {
+			part = render_rows(render, buffer + done, size - done);
+			if (part > 0) {
+				done += part;
+				continue;
+			}
+		}
 		if (part == 0) {
 			if (render->at == RENDER_END)
 				break;
@@ -113,23 +155,30 @@ void render_free(struct render *render)
 	text_free(&render->text);
 }
 
-static int keep_chunk(struct page *page, size_t length)
+/* Takes over the memory, of which `length` bytes are filled. Returns 0 or -ENOMEM. */
+static int keep_chunk(struct page *page, struct lop_memory *memory, size_t length)
 {
-	struct lop_memory *memory;
+	if (length < CHUNK) {
+		struct lop_memory *all = memory;
 
+		memory = lop_memory_new(length);
+		if (memory != NULL)
+			memcpy(lop_memory_data(memory), lop_memory_data(all), length);
+		lop_memory_release(&all);
+		if (memory == NULL)
+			return -ENOMEM;
+	}
 	if (page->chunk_count == page->chunk_size) {
 		size_t size = page->chunk_size == 0 ? 4 : page->chunk_size * 2;
 		struct lop_memory **chunks = realloc(page->chunks, size * sizeof(*chunks));
 
-		if (chunks == NULL)
+		if (chunks == NULL) {
+			lop_memory_release(&memory);
 			return -ENOMEM;
+		}
 		page->chunks = chunks;
 		page->chunk_size = size;
 	}
-	memory = lop_memory_new(length);
-	if (memory == NULL)
-		return -ENOMEM;
-	memcpy(lop_memory_data(memory), page->buffer, length);
 	page->chunks[page->chunk_count++] = memory;
 	page->bytes += length;
 	return 0;
@@ -158,8 +207,6 @@ static void wake(struct page *page)
 	struct waiter *waiter = page->waiters;
 
 	page->waiters = NULL;
-	free(page->buffer);
-	page->buffer = NULL;
 	while (waiter != NULL) {
 		struct waiter *next = waiter->next;
 
@@ -221,26 +268,46 @@ static void step_filter(struct page *page)
 	page->state = PAGE_RENDER;
 }
 
+/* Makes the next piece of the page and keeps it. Returns its bytes or -ENOMEM. */
+static ssize_t render_chunk(struct page *page)
+{
+	struct lop_memory *memory = lop_memory_new(CHUNK);
+	ssize_t count;
+
+	if (memory == NULL)
+		return -ENOMEM;
+	count = render_fill(&page->render, lop_memory_data(memory), CHUNK);
+	if (count <= 0)
+		lop_memory_release(&memory);
+	else if (keep_chunk(page, memory, (size_t)count) < 0)
+		count = -ENOMEM;
+	return count;
+}
+
+static bool is_too_large(const struct page *page)
+{
+	const struct listing *listing = page->listing;
+	size_t least = page_count(page) * ROW_LEAST;
+
+	if (page->matches == NULL)
+		least += 2 * listing->name_bytes;
+	return page->query.format == FORMAT_HTML && least > listing->autoindex->limit;
+}
+
 static void step_render(struct page *page)
 {
 	const size_t limit = page->listing->autoindex->limit;
 	const int64_t since = slice_begin();
 	ssize_t count;
 
-	/* Above the limit for sure: the first byte need not wait for a beginning to be kept. */
-	if (page->query.format == FORMAT_HTML && page_count(page) > limit / ROW_LEAST) {
+	/* The first byte need not wait for a beginning to be kept. */
+	if (is_too_large(page)) {
 		ready(page);
 		return;
 	}
-	if (page->buffer == NULL)
-		page->buffer = malloc(CHUNK);
-	if (page->buffer == NULL) {
-		fail(page, 503);
-		return;
-	}
 	do {
-		count = render_fill(&page->render, page->buffer, CHUNK);
-		if (count < 0 || (count > 0 && keep_chunk(page, (size_t)count) < 0)) {
+		count = render_chunk(page);
+		if (count < 0) {
 			fail(page, 503);
 			return;
 		}
@@ -340,7 +407,6 @@ void page_release(struct page **page)
 		lop_memory_release(&gone->chunks[i]);
 	free(gone->chunks);
 	free(gone->matches);
-	free(gone->buffer);
 	render_free(&gone->render);
 	cache_page_gone(gone->listing);
 	listing_release(&gone->listing);

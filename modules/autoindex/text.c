@@ -5,17 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool reserve(struct text *text, size_t more)
+bool text_grow(struct text *text, size_t more)
 {
 	size_t wanted = text->size;
 	char *data;
 
 	if (text->failed)
 		return false;
-	if (more <= text->size - text->length)
-		return true;
 	while (wanted - text->length < more)
 		wanted = wanted == 0 ? 4096 : wanted * 2;
+	if (wanted == text->size)
+		return true;
 	data = realloc(text->data, wanted);
 	if (data == NULL) {
 		text->failed = true;
@@ -26,17 +26,27 @@ static bool reserve(struct text *text, size_t more)
 	return true;
 }
 
-void text_add(struct text *text, const char *data, size_t length)
-{
-	if (length == 0 || !reserve(text, length))
-		return;
-	memcpy(text->data + text->length, data, length);
-	text->length += length;
-}
+/* Bytes that stand for themselves in a path, and in HTML and JSON: unreserved ones, and the slash. */
+#define LETTERS_13 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
 
-void text_puts(struct text *text, const char *string)
+/* clang-format off */
+static const unsigned char plain_bytes[256] = {
+	['-'] = 1, ['.'] = 1, ['/'] = 1, ['_'] = 1, ['~'] = 1,
+	['0'] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+	['A'] = LETTERS_13, LETTERS_13,
+	['a'] = LETTERS_13, LETTERS_13,
+};
+/* clang-format on */
+
+/* Most names are made of nothing else. Adds those that come first; returns how many. */
+static size_t add_plain(struct text *text, const char *data, size_t length)
 {
-	text_add(text, string, strlen(string));
+	size_t count = 0;
+
+	while (count < length && plain_bytes[(unsigned char)data[count]])
+		count++;
+	text_add(text, data, count);
+	return count;
 }
 
 void text_number(struct text *text, uint64_t number)
@@ -124,7 +134,8 @@ static void add_html(struct text *text, const char *data, size_t length, bool li
 {
 	const unsigned char *bytes = (const unsigned char *)data;
 
-	for (size_t i = 0; i < length;) {
+	for (size_t i = add_plain(text, data, length); i < length;
+	     i += add_plain(text, data + i, length - i)) {
 		size_t count = utf8_length(bytes + i, length - i);
 
 		if (count == 1) {
@@ -157,7 +168,8 @@ void text_json(struct text *text, const char *data, size_t length)
 	const unsigned char *bytes = (const unsigned char *)data;
 	char escape[8];
 
-	for (size_t i = 0; i < length;) {
+	for (size_t i = add_plain(text, data, length); i < length;
+	     i += add_plain(text, data + i, length - i)) {
 		size_t count = utf8_length(bytes + i, length - i);
 
 		if (count == 0) {
@@ -176,34 +188,16 @@ void text_json(struct text *text, const char *data, size_t length)
 	}
 }
 
-/* Bytes that stand for themselves in a path: unreserved ones, and the slash. */
-#define LETTERS_13 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
-
-/* clang-format off */
-static const unsigned char plain_bytes[256] = {
-	['-'] = 1, ['.'] = 1, ['/'] = 1, ['_'] = 1, ['~'] = 1,
-	['0'] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-	['A'] = LETTERS_13, LETTERS_13,
-	['a'] = LETTERS_13, LETTERS_13,
-};
-/* clang-format on */
-
 void text_url(struct text *text, const char *data, size_t length)
 {
 	static const char digits[] = "0123456789ABCDEF";
+	char escape[3] = "%";
 
-	if (!reserve(text, 3 * length))
-		return;
-	for (size_t i = 0; i < length; i++) {
-		unsigned char byte = (unsigned char)data[i];
-
-		if (plain_bytes[byte]) {
-			text->data[text->length++] = (char)byte;
-		} else {
-			text->data[text->length++] = '%';
-			text->data[text->length++] = digits[byte >> 4];
-			text->data[text->length++] = digits[byte & 15];
-		}
+	for (size_t i = add_plain(text, data, length); i < length;
+	     i += 1 + add_plain(text, data + i + 1, length - i - 1)) {
+		escape[1] = digits[(unsigned char)data[i] >> 4];
+		escape[2] = digits[(unsigned char)data[i] & 15];
+		text_add(text, escape, sizeof(escape));
 	}
 }
 
@@ -211,7 +205,8 @@ void text_plain(struct text *text, const char *data, size_t length)
 {
 	char escape[8];
 
-	for (size_t i = 0; i < length; i++) {
+	for (size_t i = add_plain(text, data, length); i < length;
+	     i += add_plain(text, data + i, length - i)) {
 		unsigned char byte = (unsigned char)data[i];
 
 		if (byte < ' ' || byte == 0x7f || byte == '\\') {
@@ -220,6 +215,7 @@ void text_plain(struct text *text, const char *data, size_t length)
 		} else {
 			text_add(text, data + i, 1);
 		}
+		i++;
 	}
 }
 
@@ -248,17 +244,6 @@ void text_size(struct text *text, int64_t size)
 	}
 	text_puts(text, " ");
 	text_puts(text, units[unit]);
-}
-
-static void add_digits(struct text *text, int64_t number, int digits)
-{
-	char out[20];
-
-	for (int at = digits; at > 0; at--) {
-		out[at - 1] = (char)('0' + number % 10);
-		number /= 10;
-	}
-	text_add(text, out, (size_t)digits);
 }
 
 struct moment {
@@ -291,41 +276,32 @@ static struct moment moment_of(int64_t seconds)
 	return moment;
 }
 
-static void add_date(struct text *text, const struct moment *moment)
+static void put_pair(char *out, int64_t number)
 {
-	add_digits(text, moment->year, 4);
-	text_add(text, "-", 1);
-	add_digits(text, moment->month, 2);
-	text_add(text, "-", 1);
-	add_digits(text, moment->day, 2);
+	out[0] = (char)('0' + number / 10);
+	out[1] = (char)('0' + number % 10);
 }
 
-static void add_minutes(struct text *text, const struct moment *moment)
+void stamp_time(char stamp[STAMP_LENGTH], int64_t seconds)
 {
-	add_digits(text, moment->second / 3600, 2);
-	text_add(text, ":", 1);
-	add_digits(text, moment->second / 60 % 60, 2);
+	const struct moment moment = moment_of(seconds);
+
+	memcpy(stamp, "yyyy-mm-ddThh:mm:ssZ", STAMP_LENGTH);
+	put_pair(stamp, moment.year / 100);
+	put_pair(stamp + 2, moment.year % 100);
+	put_pair(stamp + 5, moment.month);
+	put_pair(stamp + 8, moment.day);
+	put_pair(stamp + 11, moment.second / 3600);
+	put_pair(stamp + 14, moment.second / 60 % 60);
+	put_pair(stamp + 17, moment.second % 60);
 }
 
 void text_time(struct text *text, int64_t seconds)
 {
-	const struct moment moment = moment_of(seconds);
+	char stamp[STAMP_LENGTH];
 
-	add_date(text, &moment);
-	text_add(text, "T", 1);
-	add_minutes(text, &moment);
-	text_add(text, ":", 1);
-	add_digits(text, moment.second % 60, 2);
-	text_add(text, "Z", 1);
-}
-
-void text_time_short(struct text *text, int64_t seconds, const char *between)
-{
-	const struct moment moment = moment_of(seconds);
-
-	add_date(text, &moment);
-	text_puts(text, between);
-	add_minutes(text, &moment);
+	stamp_time(stamp, seconds);
+	text_add(text, stamp, sizeof(stamp));
 }
 
 void text_free(struct text *text)

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct text {
 	char *data;
@@ -21,8 +22,23 @@ struct text {
 	bool failed;
 };
 
-void text_add(struct text *text, const char *data, size_t length);
-void text_puts(struct text *text, const char *string);
+/* Makes room for `more` bytes. Returns false when there is none. */
+bool text_grow(struct text *text, size_t more);
+
+/* These two are here so that the compiler sees the lengths: a row is made of twenty short pieces. */
+static inline void text_add(struct text *text, const char *data, size_t length)
+{
+	if (length == 0 || (length > text->size - text->length && !text_grow(text, length)))
+		return;
+	memcpy(text->data + text->length, data, length);
+	text->length += length;
+}
+
+static inline void text_puts(struct text *text, const char *string)
+{
+	text_add(text, string, strlen(string));
+}
+
 void text_number(struct text *text, uint64_t number);
 void text_html(struct text *text, const char *data, size_t length);
 /* As text_html, but for text of several lines: newlines and tabs stay. */
@@ -36,9 +52,11 @@ void text_url(struct text *text, const char *data, size_t length);
 void text_plain(struct text *text, const char *data, size_t length);
 /* "1023", "1.5 KiB", "12 MiB" */
 void text_size(struct text *text, int64_t size);
-/* "2024-02-29T12:34:56Z"; split: "2024-02-29" and "12:34" with `between` and no seconds. */
+
+/* "2024-02-29T12:34:56Z", without a zero at its end. Years before 0 and after 9999 are these. */
+#define STAMP_LENGTH 20
+void stamp_time(char stamp[STAMP_LENGTH], int64_t seconds);
 void text_time(struct text *text, int64_t seconds);
-void text_time_short(struct text *text, int64_t seconds, const char *between);
 void text_free(struct text *text);
 
 #endif

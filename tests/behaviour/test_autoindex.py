@@ -297,6 +297,41 @@ def links_that_leave_the_root_are_not_listed():
 
 
 @test
+def the_end_of_a_name_tells_its_kind():
+    kinds = {"a.deb": "package", "a.tar.GZ": "archive", "a.AppImage": "package", "a.c": "code",
+             "a.txt": "text", "a.jpeg": "image", "a.flac": "audio", "a.mkv": "video",
+             "a.iso": "disk", "a.pdf": "document", "a.7z": "archive", "deb": "other",
+             "a.": "other", "a.nothing": "other", "a.debdebdeb": "other", "a.d": "other",
+             "a. deb": "other", "a.deb ": "other", "d.deb/x": None}
+    with Server(tree({name: b"" for name in kinds}), *OPTIONS) as server:
+        found = {urllib.parse.unquote(attributes["href"]): attributes.get("class")
+                 for tag, attributes in listing("/", server).tags if tag == "a"}
+        for name, kind in kinds.items():
+            if kind:
+                equal(found[name], kind, "kind of %r" % name)
+        equal(found["d.deb/"], "folder", "kind of a folder")
+
+
+@test
+def hundreds_of_the_longest_names_come_once_each_in_every_format():
+    """Rows of kilobytes, most of them across the end of some piece that is sent."""
+    names = [b"%03d" % number + b"\x01\xff<'"[number % 4:][:1] * 252 for number in range(300)]
+    root = tree({b"f/" + name: b"" for name in names})
+    shown = ["%03d" % number + "\u2401\ufffd<'"[number % 4] * 252 for number in range(300)]
+    decoded = ["%03d" % number + "\x01\ufffd<'"[number % 4] * 252 for number in range(300)]
+    with Server(root, *OPTIONS, "-B", "http://proxy/" + "x" * 100 + "/") as server:
+        page = listing("/f/", server)
+        equal(page.names(), shown, "names in HTML")
+        equal([urllib.parse.unquote_to_bytes(row[0]) for row in page.rows[1:]],
+              [b"f/" + name for name in names], "links")
+        equal([entry["name"] for entry in entries("/f/", server)], decoded, "names in JSON")
+        lines = server.get("/f/?format=text").body.split(b"\n")
+        equal([line[:3] for line in lines[:-1]], [name[:3] for name in names], "lines of text")
+    with Server(root, *OPTIONS, "--autoindex-limit", "1k") as server:
+        equal(listing("/f/", server).names(), shown, "names in a page that is not kept")
+
+
+@test
 def icons_come_under_a_path_of_their_own():
     for server in (site, as_somebody):
         page = listing("/sub/deep/", server)
