@@ -50,7 +50,8 @@ LOP_API void lop_root_release(struct lop_root **root);
 
 /* From now on names in the root's own folder that begin with prefix (any case) are not found by
  * lop_root_open(), and listings leave them out; lop_root_descend() still reaches them. One prefix
- * a root; copied. For hosts whose folders lie in the default one. */
+ * a root; copied. For folders that are roots themselves, as those of hosts in the default one: who
+ * walks everything that is served takes each hidden folder for a root of its own. */
 LOP_API int lop_root_hide(struct lop_root *root, const char *prefix);
 /* Whether a path below the root is hidden so. */
 LOP_API int lop_root_hides(const struct lop_root *root, const char *path);

@@ -114,6 +114,7 @@ struct listing {
 	char **names; /* blocks of names */
 	size_t name_count, name_used, name_size;
 	struct text header, readme; /* of --autoindex-readme */
+	struct text hidden;         /* names that the root hides, each with its NUL; --autoindex-eager */
 	bool has_index;
 	size_t bytes;
 	uint64_t hash;    /* of all that is shown */
@@ -229,7 +230,7 @@ const struct format *format_of(enum query_format format);
 /* --- cache.c ------------------------------------------------------------------------------------ */
 
 struct cache {
-	struct listing *buckets[256];
+	struct listing *buckets[256]; /* by device and inode of the folder */
 	struct listing *oldest, *newest;
 	size_t bytes;
 	size_t bytes_max;

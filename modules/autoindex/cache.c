@@ -6,15 +6,25 @@
 #include "autoindex.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
-static struct listing **bucket_of(struct cache *cache, const struct lop_root *root,
-                                  const char *path, size_t length)
+/* By the folder itself, which is the same whoever opened its root. */
+static struct listing **bucket_of(struct cache *cache, uint64_t device, uint64_t inode)
 {
-	uint32_t hash = 2166136261u ^ (uint32_t)((uintptr_t)root >> 4);
+	const uint64_t hash = (inode ^ device << 32) * UINT64_C(0x9e3779b97f4a7c15);
 
-	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ (unsigned char)path[i]) * 16777619u;
-	return &cache->buckets[(hash ^ hash >> 16) % 256];
+	return &cache->buckets[hash >> 56];
+}
+
+/* A root is opened more than once: by the walk, and by who serves from it. */
+static bool same_root(const struct lop_root *one, const struct lop_root *other)
+{
+	struct stat a, b;
+
+	return one == other ||
+	       (fstat(lop_root_descriptor(one), &a) == 0 &&
+	        fstat(lop_root_descriptor(other), &b) == 0 && a.st_dev == b.st_dev &&
+	        a.st_ino == b.st_ino);
 }
 
 static void unlink_age(struct cache *cache, struct listing *listing)
@@ -34,8 +44,7 @@ static void link_newest(struct cache *cache, struct listing *listing)
 /* What is being made or sent of it goes on. */
 static void drop(struct cache *cache, struct listing *listing)
 {
-	struct listing **link =
-		bucket_of(cache, listing->root, listing->path, listing->path_length);
+	struct listing **link = bucket_of(cache, listing->device, listing->inode);
 	struct page *page = listing->pages;
 
 	while (*link != listing)
@@ -87,8 +96,7 @@ static bool is_current(const struct listing *listing, struct lop_file *folder, i
 {
 	const struct lop_stat *stat = lop_file_stat(folder);
 
-	return listing->device == stat->device && listing->inode == stat->inode &&
-	       listing->mtime_ns == stat->mtime_ns && listing->ctime_ns == stat->ctime_ns &&
+	return listing->mtime_ns == stat->mtime_ns && listing->ctime_ns == stat->ctime_ns &&
 	       (listing->state == LISTING_SCANNING ||
 	        (listing->state == LISTING_READY && now - listing->begun < listing->believe));
 }
@@ -97,18 +105,26 @@ int cache_get(struct autoindex *autoindex, struct lop_root *root, struct lop_str
               struct lop_file *folder, struct listing **listing)
 {
 	struct cache *cache = &autoindex->cache;
-	struct listing **bucket = bucket_of(cache, root, path.data, path.length), *found = *bucket;
+	const struct lop_stat *stat = lop_file_stat(folder);
+	struct listing **bucket = bucket_of(cache, stat->device, stat->inode), *found = *bucket;
 	int result;
 
+	/* The path and the root count, too: links and the page itself depend on them. */
 	while (found != NULL &&
-	       (found->root != root || found->path_length != path.length ||
-	        memcmp(found->path, path.data, path.length) != 0))
+	       (found->device != stat->device || found->inode != stat->inode ||
+	        found->path_length != path.length ||
+	        memcmp(found->path, path.data, path.length) != 0 ||
+	        !same_root(found->root, root)))
 		found = found->chain;
 	if (found != NULL && !is_current(found, folder, lop_worker_now(autoindex->worker))) {
 		drop(cache, found);
 		found = NULL;
 	}
 	if (found != NULL) {
+		if (found->root != root) {
+			lop_root_release(&found->root);
+			found->root = lop_root_retain(root);
+		}
 		unlink_age(cache, found);
 		link_newest(cache, found);
 		*listing = listing_retain(found);

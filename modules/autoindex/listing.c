@@ -97,6 +97,7 @@ void listing_release(struct listing **listing)
 	free(gone->keys);
 	text_free(&gone->header);
 	text_free(&gone->readme);
+	text_free(&gone->hidden);
 	lop_root_release(&gone->root);
 	free(gone->path);
 	free(gone);
@@ -263,12 +264,16 @@ static int examine(struct listing *listing, struct entry *entry)
 	return S_ISDIR(st.st_mode) || S_ISREG(st.st_mode);
 }
 
-static bool is_listed(const struct listing *listing, const char *name)
+static bool is_listed(struct listing *listing, const char *name)
 {
 	if (name[0] == '.' && (!listing->autoindex->hidden || name[1] == '\0' ||
 	                       (name[1] == '.' && name[2] == '\0')))
 		return false;
-	return listing->path_length > 0 || !lop_root_hides(listing->root, name);
+	if (listing->path_length > 0 || !lop_root_hides(listing->root, name))
+		return true;
+	if (listing->autoindex->eager)
+		text_add(&listing->hidden, name, strlen(name) + 1);
+	return false;
 }
 
 static int take_name(struct listing *listing, const char *name)
@@ -325,6 +330,7 @@ static void finish(struct listing *listing)
 		                           listing->readme.length);
 		listing->bytes += listing->header.size + listing->readme.size;
 	}
+	listing->bytes += listing->hidden.size;
 	/* Entries that grow do not change the folder's times, so no listing is believed for long;
 	 * but the longer the pass took, the longer. One that the folder may have changed under
 	 * within a tick of its clock is believed for the least time. */

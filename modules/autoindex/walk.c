@@ -2,6 +2,9 @@
 /*
  * --autoindex-eager: makes the pages of the whole tree, one folder after the other, so that they are
  * there when somebody asks. Links to folders are not followed: what they lead to is met elsewhere.
+ *
+ * Names that the default root hides are other roots (see lop_root_hide()), and so they are walked as roots
+ * of their own, whoever made them so.
  */
 #include "autoindex.h"
 
@@ -11,6 +14,8 @@
 
 struct folder {
 	struct folder *next;
+	struct lop_root *root;
+	bool is_root; /* the path leads from there to a root of its own */
 	size_t length;
 	char path[];
 };
@@ -23,38 +28,77 @@ struct walk {
 	uint64_t visited;
 };
 
-static void push(struct walk *walk, const struct listing *listing, const struct entry *entry)
+/* Room for a path of that length; NULL: its page is made when somebody asks. */
+static struct folder *push(struct walk *walk, struct lop_root *root, size_t length)
 {
-	const size_t before = listing != NULL ? listing->path_length : 0;
-	const size_t name = entry != NULL ? (size_t)entry->length + 1 : 0;
-	struct folder *folder = malloc(sizeof(*folder) + before + name + 1);
+	struct folder *folder = malloc(sizeof(*folder) + length + 1);
 
 	if (folder == NULL)
-		return; /* its page is made when somebody asks */
-	if (before > 0)
-		memcpy(folder->path, listing->path, before);
-	if (entry != NULL) {
-		memcpy(folder->path + before, entry->name, entry->length);
-		folder->path[before + name - 1] = '/';
-	}
-	folder->length = before + name;
-	folder->path[folder->length] = '\0';
-	folder->next = walk->folders;
+		return NULL;
+	*folder = (struct folder){ .next = walk->folders, .length = length };
+	folder->root = lop_root_retain(root);
+	folder->path[length] = '\0';
 	walk->folders = folder;
+	return folder;
+}
+
+static void push_entry(struct walk *walk, const struct listing *listing, const struct entry *entry)
+{
+	const size_t before = listing->path_length;
+	struct folder *folder = push(walk, listing->root, before + entry->length + 1);
+
+	if (folder == NULL)
+		return;
+	memcpy(folder->path, listing->path, before);
+	memcpy(folder->path + before, entry->name, entry->length);
+	folder->path[folder->length - 1] = '/';
+}
+
+static void push_hidden(struct walk *walk, const struct listing *listing)
+{
+	const struct text *names = &listing->hidden;
+
+	for (size_t i = 0; i < names->length; i += strlen(names->data + i) + 1) {
+		struct folder *folder = push(walk, listing->root, strlen(names->data + i));
+
+		if (folder == NULL)
+			continue;
+		memcpy(folder->path, names->data + i, folder->length);
+		folder->is_root = true;
+	}
+}
+
+static void pop(struct walk *walk)
+{
+	struct folder *folder = walk->folders;
+
+	walk->folders = folder->next;
+	lop_root_release(&folder->root);
+	free(folder);
 }
 
 static void begin_folder(struct walk *walk)
 {
 	static const struct query plain = { .sort = SORT_NAME, .format = FORMAT_HTML };
 	struct autoindex *autoindex = walk->autoindex;
-	struct lop_root *root = lop_worker_root(autoindex->worker);
 	struct folder *folder = walk->folders;
 	struct listing *listing;
 	struct lop_file *file;
 
-	walk->folders = folder->next;
-	if (lop_root_open(root, folder->path, &file) == 0) {
-		if (cache_get(autoindex, root, (struct lop_str){ folder->path, folder->length },
+	if (folder->is_root) {
+		struct lop_root *root;
+
+		if (lop_root_descend(folder->root, folder->path, &root) < 0) {
+			pop(walk); /* no folder */
+			return;
+		}
+		lop_root_release(&folder->root);
+		folder->root = root;
+		folder->length = 0;
+		folder->path[0] = '\0';
+	}
+	if (lop_root_open(folder->root, folder->path, &file) == 0) {
+		if (cache_get(autoindex, folder->root, (struct lop_str){ folder->path, folder->length },
 		              file, &listing) == 0) {
 			(void)page_get(listing, &plain, &walk->page);
 			listing_release(&listing);
@@ -62,7 +106,7 @@ static void begin_folder(struct walk *walk)
 		}
 		lop_file_release(&file);
 	}
-	free(folder);
+	pop(walk);
 }
 
 static void end_folder(struct walk *walk)
@@ -70,12 +114,14 @@ static void end_folder(struct walk *walk)
 	const struct listing *listing = walk->page->listing;
 	const uint32_t *order = listing->sorts[SORT_NAME].order;
 
+	if (walk->page->state == PAGE_READY)
+		push_hidden(walk, listing);
 	/* Folders come first; the first of them is visited next. */
 	for (size_t i = listing->folder_count; walk->page->state == PAGE_READY && i > 0; i--) {
 		const struct entry *entry = listing_entry(listing, order[i - 1]);
 
 		if (!entry->link)
-			push(walk, listing, entry);
+			push_entry(walk, listing, entry);
 	}
 	page_release(&walk->page);
 }
@@ -115,7 +161,7 @@ int walk_begin(struct autoindex *autoindex)
 		free(walk);
 		return -ENOMEM;
 	}
-	push(walk, NULL, NULL);
+	(void)push(walk, lop_worker_root(autoindex->worker), 0);
 	autoindex->walk = walk;
 	lop_task_start(walk->task);
 	return 0;
@@ -128,12 +174,8 @@ void walk_end(struct autoindex *autoindex)
 	autoindex->walk = NULL;
 	if (walk == NULL)
 		return;
-	while (walk->folders != NULL) {
-		struct folder *folder = walk->folders;
-
-		walk->folders = folder->next;
-		free(folder);
-	}
+	while (walk->folders != NULL)
+		pop(walk);
 	page_release(&walk->page);
 	lop_task_free(&walk->task);
 	free(walk);

@@ -590,6 +590,26 @@ def eager_walks_the_whole_tree():
 
 
 @test
+def eager_walks_the_roots_of_hosts():
+    root = owned(tree(dict({"a/x": b"", "vhostfile": b"", "vhostone/b/c/d": b"", "VHostOther/x": b"",
+                            "vhosttwo": Link("vhostone"), "vhostout": Link("/etc")},
+                           **{"vhostbig/e/file%d" % number: b"" for number in range(300)})))
+    if AM_ROOT:
+        os.chown(root + "/vhostbig/e", run_uid(), -1)
+    with Server(root, *OPTIONS, "-H", "--autoindex-eager", "--autoindex-limit", "9k",
+                quiet=False) as server:
+        # /, a; one, b, c, and that again by its other name; big, e; Other
+        wait_for(lambda: "listed 11 folders" in server.errors(), 5, "the end of the walk")
+        wait_for(lambda: os.path.exists(root + "/vhostbig/e/index.html"), 3, "the index of a host")
+        with server.connect() as connection:
+            equal(Page(connection.request("GET", "/b/", host="one")).names(), ["c/"], "names")
+        equal(listing("/", server).names(), ["a/"], "names in the default root")
+        os.mkdir(root + "/vhostthree")
+        server.send_signal(signal.SIGUSR1)
+        wait_for(lambda: "listed 12 folders" in server.errors(), 5, "a walk with the new host")
+
+
+@test
 def with_vhost_each_host_lists_its_own():
     root = tree({"a": b"", "vhostone/b": b"", "vhosttwo/c/d": b"", "sub/vhostx": b""})
     with Server(root, *OPTIONS, "-H") as server:
