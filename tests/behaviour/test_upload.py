@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The module upload: what is stored, what is refused, and that nothing is ever left behind."""
 import base64
+import contextlib
+import errno
 import hashlib
 import os
 import random
@@ -362,19 +364,39 @@ def a_quota_counts_what_is_on_its_way():
                  "room after a client that vanished")
 
 
-@test
-def a_full_disk_is_507_and_nothing_is_left():
+@contextlib.contextmanager
+def mounted(own, size):
+    """A file system of its own, of that size, for the files of a server that runs."""
     need_root()
     mount = need_tool("mount")
-    own = server("--upload-form")
-    own.start()
     folder = own.path("upload")
-    done = subprocess.run([mount, "-t", "tmpfs", "-o", "size=256k,uid=%d" % run_uid(), "none",
+    done = subprocess.run([mount, "-t", "tmpfs", "-o", "size=%s,uid=%d" % (size, run_uid()), "none",
                            folder], capture_output=True)
     if done.returncode != 0:
-        own.stop()
         skip("cannot mount a tmpfs")
     try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder])
+
+
+def fill(folder):
+    """A file in the folder that leaves no room."""
+    path = os.path.join(folder, "filler")
+    with open(path, "wb", buffering=0) as file:
+        for size in (65536, 4096):
+            try:
+                while True:
+                    file.write(bytes(size))
+            except OSError as error:
+                equal(error.errno, errno.ENOSPC, "how the disk fills")
+    equal(os.statvfs(folder).f_bfree, 0, "free blocks")
+    return path
+
+
+@test
+def a_full_disk_is_507_and_nothing_is_left():
+    with server("--upload-form") as own, mounted(own, "256k") as folder:
         free = os.statvfs(folder).f_bfree
         equal(put(own, "/large", b"x" * 300000).status, 507, "status with a length")
         [response] = own.exchange(make_request("PUT", "/chunked", "Transfer-Encoding: chunked",
@@ -384,9 +406,49 @@ def a_full_disk_is_507_and_nothing_is_left():
         equal(names(own), [], "names in the folder")
         wait_for(lambda: os.statvfs(folder).f_bfree == free, 5, "the blocks to be free again")
         equal(put(own, "/small", b"x" * 1000).status, 201, "status of a small one")
-    finally:
-        subprocess.run(["umount", "-l", folder])
-        own.stop()
+
+
+def upload_until_full(own, folder, data, rest):
+    """A PUT below which the disk fills when only `rest` bytes are missing; the connection and the answer."""
+    free = os.statvfs(folder).f_bfree
+    early = len(data) - rest
+    connection = own.connect()
+    connection.send(make_request("PUT", "/large", "Content-Length: %d" % len(data)) + data[:early])
+    wait_for(lambda: free - os.statvfs(folder).f_bfree >= early // 4096, 5,
+             "what was sent on the disk")
+    filler = fill(folder)
+    try:
+        connection.send(data[early:])
+    except OSError:
+        pass  # the answer came before
+    response = connection.read_response()
+    os.unlink(filler)
+    return connection, response
+
+
+@test
+def a_disk_that_fills_up_below_an_upload_is_507():
+    """There was room for the whole when it began: it is a splice that meets the end of the disk, and a
+    part of its bytes stays in the pipe. 5000 bytes fill a block that was begun, and need another."""
+    data = pattern(1 << 20)
+    for options in ((), ("-E",)):
+        with server(*options) as own, mounted(own, "2m") as folder:
+            free = os.statvfs(folder).f_bfree
+            for rest in (1 << 19, 5000):
+                connection, response = upload_until_full(own, folder, data, rest)
+                equal(response.status, 507, "status")
+                equal(names(own), [], "names in the folder")
+                wait_for(lambda: os.statvfs(folder).f_bfree == free, 5, "the blocks to be free")
+                # The rest of the body is no request; more than a little is not waited for either.
+                equal(response.says_close, not options or rest > 65536, "the connection ends")
+                if response.says_close:
+                    connection.close()
+                    connection = own.connect()
+                with connection:
+                    response = connection.request("PUT", "/next", body=data[:300000])
+                    equal(response.status, 201, "status of the next")
+                equal(stored(own, "next"), data[:300000], "what that stored")
+                os.unlink(os.path.join(folder, "next"))
 
 
 @test
