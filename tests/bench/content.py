@@ -2,19 +2,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Measures what the content modules cost: a listing of 100,000 entries or more (beside nginx and lighttpd,
 where they are installed), how another client fares meanwhile, and a small file with vhost and
-without. LHTTPD and LOPHTTPD_MODULE_PATH name the program and its modules; wrk is needed for vhost.
+without. The servers take turns; ratios are formed in each round, and their median counts. LHTTPD and
+LOPHTTPD_MODULE_PATH name the program and its modules; wrk is needed for vhost.
 """
 import argparse
 import os
 import re
 import shutil
 import socket
+import statistics
 import subprocess
 import tempfile
 import threading
 import time
 
-TICK = os.sysconf("SC_CLK_TCK")
 PATH = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
 LHTTPD = os.path.abspath(os.environ.get("LHTTPD") or "lhttpd")
 
@@ -75,9 +76,13 @@ class Running:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def cpu(self):
-        with open("/proc/%d/stat" % self.process.pid, encoding="ascii") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICK
+        """Seconds that the scheduler charged to all threads."""
+        total = 0
+        for thread in os.listdir("/proc/%d/task" % self.process.pid):
+            with open("/proc/%d/task/%s/schedstat" % (self.process.pid, thread),
+                      encoding="ascii") as file:
+                total += int(file.read().split()[0])
+        return total / 1e9
 
     def peak(self):
         with open("/proc/%d/status" % self.process.pid, encoding="ascii") as file:
@@ -119,64 +124,104 @@ def probe(server, latencies, ended):
     connection.close()
 
 
-def measure_listing(root, entries, rounds):
-    print("listing of %d entries, made anew each time: best of %d" % (entries, rounds))
-    servers = [("lhttpd", lhttpd("-i"), LHTTPD)]
+class Targets:
+    """What lhttpd is to reach, and did or did not."""
+
+    def __init__(self):
+        self.lines = []
+
+    def add(self, what, value, form, most):
+        self.lines.append("  %-7s %s: %s, at most %s" % ("reached" if value <= most else "SHORT", what,
+                                                         form % value, form % most))
+
+    def print(self):
+        print("targets")
+        print("\n".join(self.lines))
+
+
+def latency_meanwhile(server, folder, rounds):
+    """The 99th percentile in seconds of another client that asks for 1 KiB."""
+    latencies, ended = [], threading.Event()
+    thread = threading.Thread(target=probe, args=(server, latencies, ended))
+    thread.start()
+    for number in range(rounds):
+        os.utime(folder, (number, number))
+        server.get("/big/")
+    ended.set()
+    thread.join()
+    latencies.sort()
+    return latencies[int(len(latencies) * 0.99)]
+
+
+def measure_listing(root, entries, rounds, targets):
+    print("listing of %d entries, made anew each time: medians of %d rounds" % (entries, rounds))
+    folder = root + "/big"
+    servers = {"lhttpd": Running(lhttpd("-i"), LHTTPD, root)}
     for name, command in (("nginx", nginx), ("lighttpd", lighttpd)):
         binary = shutil.which(name, path=PATH)
         if binary:
-            servers.append((name, command, binary))
-    for name, command, binary in servers:
-        rows = []
-        latencies, ended = [], threading.Event()
-        with Running(command, binary, root) as server:
+            servers[name] = Running(command, binary, root)
+    names = list(servers)
+    rows = {name: [] for name in names}
+    try:
+        for server in servers.values():
             server.get("/big/")     # the kernel's caches, alike for all
-            thread = threading.Thread(target=probe, args=(server, latencies, ended))
-            thread.start()
-            for number in range(rounds):
-                os.utime(root + "/big", (number, number))    # nothing that was kept is good
-                before = server.cpu()
-                first, last, size = server.get("/big/")
-                rows.append((last, first, server.cpu() - before, size))
-            ended.set()
-            thread.join()
-            latencies.sort()
-            last, first, cpu, size = min(rows)
-            print("  %-9s first byte %5.3f s, all %5.3f s, CPU %5.2f s, %4.1f MiB, peak %3.0f MiB; "
-                  "another client's 1 KiB: p99 %5.1f ms" %
-                  (name, first, last, cpu, size / 2**20, server.peak(),
-                   latencies[int(len(latencies) * 0.99)] * 1000))
+        for number in range(rounds):
+            for name in names[number % len(names):] + names[:number % len(names)]:
+                os.utime(folder, (number, number))    # nothing that was kept is good
+                before = servers[name].cpu()
+                first, last, size = servers[name].get("/big/")
+                rows[name].append((servers[name].cpu() - before, first, last, size))
+        for name, server in servers.items():
+            cpu, first, last, size = map(statistics.median, zip(*rows[name]))
+            p99 = latency_meanwhile(server, folder, 3)
+            ratio = statistics.median(one[0] / other[0]
+                                      for one, other in zip(rows[name], rows["lhttpd"]))
+            print("  %-9s first byte %5.3f s, all %5.3f s, CPU %5.3f s (%4.2f), %4.1f MiB, peak %3.0f "
+                  "MiB; another client's 1 KiB: p99 %5.1f ms"
+                  % (name, first, last, cpu, ratio, size / 2**20, server.peak(), p99 * 1000))
+            if name == "lhttpd":
+                targets.add("listing, first byte in seconds", first, "%.2f", 1)
+                targets.add("listing, memory in MiB", server.peak(), "%.0f", 64)
+                targets.add("listing, p99 of another client in ms", p99 * 1000, "%.1f", 20)
+            else:
+                targets.add("listing, CPU / " + name, 1 / ratio, "%.2f", 1)
+    finally:
+        for server in servers.values():
+            server.__exit__()
 
 
-def measure_vhost(root, rounds):
+def measure_vhost(root, rounds, targets):
     wrk = shutil.which("wrk")
     if not wrk:
         print("vhost: wrk is not installed")
         return
-    print("1 KiB file, CPU a request: best of %d" % rounds)
+    print("1 KiB file, CPU a request: medians of %d rounds" % (2 * rounds))
     costs = {"without vhost": [], "with vhost": []}
     with Running(lhttpd(), LHTTPD, root) as plain, Running(lhttpd("-H"), LHTTPD, root) as hosts:
-        for _ in range(rounds):
-            for name, server, host in (("without vhost", plain, "bench"),
-                                       ("with vhost", hosts, "bench:80")):
+        servers = [("without vhost", plain), ("with vhost", hosts)]
+        for number in range(2 * rounds):
+            for name, server in servers[::-1] if number % 2 else servers:
                 before = server.cpu()
-                done = subprocess.run([wrk, "-t1", "-c32", "-d3", "-H", "Host: " + host,
+                done = subprocess.run([wrk, "-t1", "-c32", "-d2", "-H", "Host: bench:80",
                                        "http://127.0.0.1:%d/kib" % server.port],
                                       stdout=subprocess.PIPE, check=True, text=True)
                 count = int(re.search(r"(\d+) requests in", done.stdout)[1])
                 costs[name].append((server.cpu() - before) / count)
     for name, values in costs.items():
-        print("  %-14s %5.2f us" % (name, min(values) * 1e6))
-    print("  difference     %+.1f %%" % (100 * (min(costs["with vhost"]) /
-                                              min(costs["without vhost"]) - 1)))
+        print("  %-14s %5.2f us" % (name, statistics.median(values) * 1e6))
+    ratio = statistics.median(one / other for one, other in
+                              zip(costs["with vhost"], costs["without vhost"]))
+    targets.add("vhost, CPU / without", ratio, "%.3f", 1.03)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--entries", type=int, default=100000)
     options = parser.parse_args()
     rounds = options.rounds
+    targets = Targets()
     root = tempfile.mkdtemp(prefix="lophttpd-bench-tree-")
     try:
         os.chmod(root, 0o755)
@@ -188,8 +233,9 @@ def main():
         for number in range(options.entries):
             os.close(os.open("%s/big/package-name-%d_1.2.deb" % (root, number),
                              os.O_CREAT | os.O_WRONLY, 0o644))
-        measure_listing(root, options.entries, rounds)
-        measure_vhost(root, rounds)
+        measure_listing(root, options.entries, rounds, targets)
+        measure_vhost(root, rounds, targets)
+        targets.print()
     finally:
         shutil.rmtree(root)
 
