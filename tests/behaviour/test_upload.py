@@ -190,6 +190,13 @@ def unsafe_names_are_400():
                    "/a%00b", "/a%0Ab", "/" + "x" * 256, "/.lophttpd-upload-x", "/../x", "/",
                    "/upload/"):
         equal(put(site, target, b"x").status, 400, "status of PUT " + target)
+        # Nor does a large file, one that waits to be asked for, or one of unknown size change it.
+        size = "Content-Length: %d" % (1 << 30)
+        for fields, body in (((size,), b""), ((size, "Expect: 100-continue"), b""),
+                             (("Transfer-Encoding: chunked",), b"%x\r\n" % (1 << 30) + b"x" * 200000)):
+            with site.connect() as connection:
+                connection.send(make_request("PUT", target, *fields) + body)
+                equal(connection.read_response().status, 400, "status of PUT " + target)
     equal(names(site), before, "names in the folder")
 
 
