@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "field_bytes.h"
 #include "target.h"
 
 /*
@@ -24,29 +25,6 @@ struct parser {
 	bool other_expectation;
 };
 
-/* tchar, RFC 9110 5.6.2. */
-/* clang-format off */
-static const bool token_byte[256] = {
-	['!'] = 1, ['#'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1, ['\''] = 1, ['*'] = 1, ['+'] = 1,
-	['-'] = 1, ['.'] = 1, ['^'] = 1, ['_'] = 1, ['`'] = 1, ['|'] = 1,  ['~'] = 1,
-	['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1, ['5'] = 1,  ['6'] = 1, ['7'] = 1,
-	['8'] = 1, ['9'] = 1,
-	['A'] = 1, ['B'] = 1, ['C'] = 1, ['D'] = 1, ['E'] = 1, ['F'] = 1,  ['G'] = 1, ['H'] = 1,
-	['I'] = 1, ['J'] = 1, ['K'] = 1, ['L'] = 1, ['M'] = 1, ['N'] = 1,  ['O'] = 1, ['P'] = 1,
-	['Q'] = 1, ['R'] = 1, ['S'] = 1, ['T'] = 1, ['U'] = 1, ['V'] = 1,  ['W'] = 1, ['X'] = 1,
-	['Y'] = 1, ['Z'] = 1,
-	['a'] = 1, ['b'] = 1, ['c'] = 1, ['d'] = 1, ['e'] = 1, ['f'] = 1,  ['g'] = 1, ['h'] = 1,
-	['i'] = 1, ['j'] = 1, ['k'] = 1, ['l'] = 1, ['m'] = 1, ['n'] = 1,  ['o'] = 1, ['p'] = 1,
-	['q'] = 1, ['r'] = 1, ['s'] = 1, ['t'] = 1, ['u'] = 1, ['v'] = 1,  ['w'] = 1, ['x'] = 1,
-	['y'] = 1, ['z'] = 1,
-};
-/* clang-format on */
-
-static inline bool is_token(char byte)
-{
-	return token_byte[(unsigned char)byte];
-}
-
 static inline bool is_blank(char byte)
 {
 	return byte == ' ' || byte == '\t';
@@ -59,7 +37,7 @@ static inline bool is_digit(char byte)
 
 static inline const char *skip_token(const char *at, const char *end)
 {
-	while (at < end && is_token(*at))
+	while (at < end && is_token_byte(*at))
 		at++;
 	return at;
 }
@@ -67,38 +45,6 @@ static inline const char *skip_token(const char *at, const char *end)
 static inline const char *skip_blank(const char *at, const char *end)
 {
 	while (at < end && is_blank(*at))
-		at++;
-	return at;
-}
-
-#define EACH_BYTE UINT64_C(0x0101010101010101)
-
-/* Not 0 when one of the eight bytes is below `least` or is DEL. The lowest bit that is set belongs
- * to the lowest such byte; a borrow may set bits above it. */
-static inline uint64_t word_stops(uint64_t word, uint8_t least)
-{
-	uint64_t rubout = word ^ (EACH_BYTE * 0x7f);
-	return (((word - EACH_BYTE * least) & ~word) | ((rubout - EACH_BYTE) & ~rubout)) &
-	       (EACH_BYTE * 0x80);
-}
-
-/* To the first byte that is below `least` or is DEL, or to the end. */
-static inline const char *skip_visible(const char *at, const char *end, uint8_t least)
-{
-	while (end - at >= 8) {
-		uint64_t word;
-		memcpy(&word, at, sizeof word);
-		uint64_t stops = word_stops(word, least);
-		if (stops != 0) {
-#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-			return at + __builtin_ctzll(stops) / 8;
-#else
-			break;
-#endif
-		}
-		at += 8;
-	}
-	while (at < end && (unsigned char)*at >= least && *at != 0x7f)
 		at++;
 	return at;
 }
@@ -415,7 +361,7 @@ static inline int parse_fields(struct parser *parser)
 			return parser->at[-1] == '\n' ? DONE : -400;
 		}
 		if (head->field_count >= most)
-			return is_token(*parser->at) ? -431 : -400;
+			return is_token_byte(*parser->at) ? -431 : -400;
 		struct http1_field *field = &head->fields[head->field_count];
 		int result = parse_field_line(parser, field);
 		if (result != DONE)

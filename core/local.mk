@@ -38,6 +38,8 @@ libcore_a_SOURCES = \
 	core/fcache.h \
 	core/fcache_entry.c \
 	core/fcache_entry.h \
+	core/field_bytes.c \
+	core/field_bytes.h \
 	core/file.c \
 	core/hooks.c \
 	core/hooks.h \

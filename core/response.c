@@ -10,6 +10,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "field_bytes.h"
 #include "memory.h"
 #include "request.h"
 
@@ -77,50 +78,59 @@ int response_share(struct lop_request *request, struct response_field *fields, u
 	return 0;
 }
 
-static bool is_token(const char *name)
+/* Length of a name that is a token, 0 for any other. */
+static size_t token_length(const char *name)
 {
-	static const char others[] = "!#$%&'*+-.^_`|~";
+	size_t length = 0;
 
-	if (*name == '\0')
-		return false;
-	for (; *name != '\0'; name++) {
-		char c = *name;
-
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		      strchr(others, c) != NULL))
-			return false;
-	}
-	return true;
+	while (is_token_byte(name[length]))
+		length++;
+	return name[length] == '\0' ? length : 0;
 }
 
 static bool is_value(struct lop_str value)
 {
-	for (size_t i = 0; i < value.length; i++) {
-		unsigned char c = (unsigned char)value.data[i];
+	const char *const end = value.data + value.length;
+	const char *at = value.data;
 
-		if ((c < 0x20 && c != '\t') || c == 0x7f)
+	if (value.length == 0)
+		return true;
+	while ((at = skip_visible(at, end, 0x20)) < end) {
+		if (*at != '\t')
 			return false;
+		at++;
 	}
 	return true;
 }
 
-/* Copies a field to where it will stand. */
+/* Copies a field to where it will stand: one piece, each part with a '\0' behind. */
 static int field_copy(struct lop_request *request, struct response_field *field, const char *name,
-                      struct lop_str value)
+                      size_t name_length, struct lop_str value)
 {
-	field->name = arena_copy(&request->arena, (struct lop_str){ name, strlen(name) });
-	field->value = arena_copy(&request->arena, value);
-	return field->name.data == NULL || field->value.data == NULL ? -ENOMEM : 0;
+	const size_t size = name_length + value.length + 2;
+	char *copy = size > value.length ? arena_alloc(&request->arena, size) : NULL;
+
+	if (copy == NULL)
+		return -ENOMEM;
+	memcpy(copy, name, name_length + 1);
+	field->name = (struct lop_str){ copy, name_length };
+	copy += name_length + 1;
+	if (value.length > 0)
+		memcpy(copy, value.data, value.length);
+	copy[value.length] = '\0';
+	field->value = (struct lop_str){ copy, value.length };
+	return 0;
 }
 
 int lop_response_add_field(struct lop_request *request, const char *name, struct lop_str value)
 {
 	struct response *response = &request->response;
+	const size_t length = token_length(name);
 
-	if (!is_token(name) || !is_value(value))
+	if (length == 0 || !is_value(value))
 		return -EINVAL;
 	if (fields_reserve(request, 1) < 0 ||
-	    field_copy(request, &response->fields[response->field_count], name, value) < 0)
+	    field_copy(request, &response->fields[response->field_count], name, length, value) < 0)
 		return -ENOMEM;
 	response->field_count++;
 	return 0;
@@ -142,8 +152,9 @@ static bool frames(const char *name)
 int lop_response_add_trailer(struct lop_request *request, const char *name, struct lop_str value)
 {
 	struct response *response = &request->response;
+	const size_t length = token_length(name);
 
-	if (!is_token(name) || !is_value(value) || frames(name))
+	if (length == 0 || !is_value(value) || frames(name))
 		return -EINVAL;
 	if (response->trailer_count == response->trailer_size) {
 		const unsigned wanted = response->trailer_size * 2u + 4;
@@ -159,7 +170,8 @@ int lop_response_add_trailer(struct lop_request *request, const char *name, stru
 		response->trailers = grown;
 		response->trailer_size = (uint16_t)wanted;
 	}
-	if (field_copy(request, &response->trailers[response->trailer_count], name, value) < 0)
+	if (field_copy(request, &response->trailers[response->trailer_count], name, length,
+	               value) < 0)
 		return -ENOMEM;
 	response->trailer_count++;
 	return 0;

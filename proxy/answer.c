@@ -61,7 +61,8 @@ static inline bool equals_folded(const char *text, const char *lower, size_t len
 
 #define EACH_BYTE UINT64_C(0x0101010101010101)
 
-/* Not 0 when one of the eight bytes is a control byte or DEL. */
+/* Not 0 when one of the eight bytes is a control byte or DEL. The lowest bit that is set belongs to
+ * the lowest such byte; a borrow may set bits above it. */
 static inline uint64_t has_control(uint64_t word)
 {
 	uint64_t rubout = word ^ (EACH_BYTE * 0x7f);
@@ -69,18 +70,36 @@ static inline uint64_t has_control(uint64_t word)
 	       (EACH_BYTE * 0x80);
 }
 
+/* Over bytes that are no control bytes: to the first that is one, to one of the eight bytes before
+ * it, or to the end. */
+static inline const char *skip_words(const char *at, const char *end)
+{
+	uint64_t word;
+
+	for (; end - at >= 8; at += 8) {
+		memcpy(&word, at, sizeof word);
+		const uint64_t stops = has_control(word);
+		if (stops != 0) {
+#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+			return at + __builtin_ctzll(stops) / 8;
+#else
+			break;
+#endif
+		}
+	}
+	return at;
+}
+
 /* To the first byte that may not stand in a field's value, or to the end. Tabs may. */
 static inline const char *skip_text(const char *at, const char *end)
 {
 	for (;;) {
-		uint64_t word;
-		while (end - at >= 8 && (memcpy(&word, at, sizeof word), has_control(word) == 0))
-			at += 8;
-		const char *stop = end - at >= 8 ? at + 8 : end;
-		while (at < stop && (((unsigned char)*at >= ' ' && *at != 0x7f) || *at == '\t'))
+		at = skip_words(at, end);
+		while (at < end && (unsigned char)*at >= ' ' && *at != 0x7f)
 			at++;
-		if (at < stop || at == end)
+		if (at == end || *at != '\t')
 			return at;
+		at++;
 	}
 }
 

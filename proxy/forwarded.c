@@ -173,10 +173,7 @@ static void put(struct sink *sink, struct lop_str text)
 	sink->length += text.length;
 }
 
-static void put_text(struct sink *sink, const char *text)
-{
-	put(sink, str(text));
-}
+#define PUT(sink, literal) put((sink), (struct lop_str){ (literal), sizeof(literal) - 1 })
 
 /* An element of a list that may hold what the client sent before. */
 static void put_before(struct sink *sink, struct lop_str before)
@@ -184,7 +181,7 @@ static void put_before(struct sink *sink, struct lop_str before)
 	if (before.length == 0)
 		return;
 	put(sink, before);
-	put_text(sink, ", ");
+	PUT(sink, ", ");
 }
 
 static bool is_token(struct lop_str text)
@@ -193,7 +190,8 @@ static bool is_token(struct lop_str text)
 		char byte = text.data[i];
 		bool letter = (byte | 0x20) >= 'a' && (byte | 0x20) <= 'z';
 		bool digit = byte >= '0' && byte <= '9';
-		if (!letter && !digit && (byte == '\0' || strchr("!#$%&'*+-.^_`|~", byte) == NULL))
+		if (!letter && !digit && byte != '.' && byte != '-' &&
+		    (byte == '\0' || strchr("!#$%&'*+^_`|~", byte) == NULL))
 			return false;
 	}
 	return text.length > 0;
@@ -206,13 +204,16 @@ static void put_value(struct sink *sink, struct lop_str value)
 		put(sink, value);
 		return;
 	}
-	put_text(sink, "\"");
-	for (size_t i = 0; i < value.length; i++) {
-		if (value.data[i] == '"' || value.data[i] == '\\')
-			put_text(sink, "\\");
-		put(sink, (struct lop_str){ value.data + i, 1 });
+	PUT(sink, "\"");
+	for (const char *at = value.data, *end = at + value.length; at < end;) {
+		const char *start = at++;
+		if (*start == '"' || *start == '\\')
+			PUT(sink, "\\");
+		while (at < end && *at != '"' && *at != '\\')
+			at++;
+		put(sink, (struct lop_str){ start, (size_t)(at - start) });
 	}
-	put_text(sink, "\"");
+	PUT(sink, "\"");
 }
 
 /* The zone of a link-local address means nothing to another host. */
@@ -236,27 +237,27 @@ static void put_node(struct sink *sink, struct lop_str address)
 		address.length -= 2;
 	}
 	address = without_zone(address);
-	put_text(sink, "for=");
+	PUT(sink, "for=");
 	int family = address.length > 0 ? read_address(address, bytes) : -EINVAL;
 	if (family < 0 || (brackets && family == 96)) {
-		put_text(sink, "unknown");
+		PUT(sink, "unknown");
 	} else if (family == 96) {
 		put(sink, address);
 	} else {
-		put_text(sink, "\"[");
+		PUT(sink, "\"[");
 		put(sink, address);
-		put_text(sink, "]\"");
+		PUT(sink, "]\"");
 	}
 }
 
 static void put_hop(struct sink *sink, struct lop_str host, struct lop_str scheme)
 {
 	if (host.length > 0) {
-		put_text(sink, ";host=");
+		PUT(sink, ";host=");
 		put_value(sink, host);
 	}
 	if (scheme.length > 0) {
-		put_text(sink, ";proto=");
+		PUT(sink, ";proto=");
 		put_value(sink, scheme);
 	}
 }
@@ -291,22 +292,39 @@ static void put_converted(struct sink *sink, const struct client *client)
 		if (first)
 			put_hop(sink, first_of(client->x_forwarded_host),
 			        first_of(client->x_forwarded_proto));
-		put_text(sink, ", ");
+		PUT(sink, ", ");
 		first = false;
 		at += address.length;
 	}
 }
 
-static void put_forwarded(struct sink *sink, const struct client *client)
+/* The client's own address: what the core says need not be read to know its kind. */
+static void put_client(struct sink *sink, const struct client *client, bool on_unix)
 {
-	put_text(sink, "Forwarded: ");
+	const struct lop_str address = without_zone(client->address);
+
+	if (on_unix || address.length == 0) {
+		PUT(sink, "for=unknown");
+	} else if (memchr(address.data, ':', address.length) == NULL) {
+		PUT(sink, "for=");
+		put(sink, address);
+	} else {
+		PUT(sink, "for=\"[");
+		put(sink, address);
+		PUT(sink, "]\"");
+	}
+}
+
+static void put_forwarded(struct sink *sink, const struct client *client, bool on_unix)
+{
+	PUT(sink, "Forwarded: ");
 	if (client->trusted && client->forwarded.length > 0)
 		put_before(sink, client->forwarded);
 	else if (client->trusted && client->x_forwarded_for.length > 0)
 		put_converted(sink, client);
-	put_node(sink, client->address);
+	put_client(sink, client, on_unix);
 	put_hop(sink, client->host, str(client->scheme));
-	put_text(sink, "\r\n");
+	PUT(sink, "\r\n");
 }
 
 /* What a trusted client said, else what is known here. */
@@ -316,23 +334,20 @@ static void put_single(struct sink *sink, const struct client *client, const cha
 	struct lop_str value = client->trusted && said.length > 0 ? said : known;
 	if (value.length == 0)
 		return;
-	put_text(sink, name);
+	put(sink, str(name));
 	put(sink, value);
-	put_text(sink, "\r\n");
+	PUT(sink, "\r\n");
 }
 
 static void put_via(struct sink *sink, const struct client *client)
 {
-	char hop[64];
+	const int major = client->version / 100, minor = client->version % 100;
+	const char version[] = { (char)('0' + major), '.', (char)('0' + minor) };
 
-	put_text(sink, "Via: ");
+	PUT(sink, "Via: ");
 	put_before(sink, client->via);
-	if (client->version >= 200 && client->version % 100 == 0)
-		snprintf(hop, sizeof hop, "%d " PSEUDONYM "\r\n", client->version / 100);
-	else
-		snprintf(hop, sizeof hop, "%d.%d " PSEUDONYM "\r\n", client->version / 100,
-		         client->version % 100);
-	put_text(sink, hop);
+	put(sink, (struct lop_str){ version, major >= 2 && minor == 0 ? 1 : sizeof version });
+	PUT(sink, " " PSEUDONYM "\r\n");
 }
 
 long forwarded_write(const struct client *client, char *out, size_t size)
@@ -340,15 +355,15 @@ long forwarded_write(const struct client *client, char *out, size_t size)
 	struct sink sink = { .out = out, .size = size };
 	bool on_unix = client->address.length >= 5 && memcmp(client->address.data, "unix:", 5) == 0;
 
-	put_text(&sink, "X-Forwarded-For: ");
+	PUT(&sink, "X-Forwarded-For: ");
 	if (client->trusted)
 		put_before(&sink, client->x_forwarded_for);
 	put(&sink, on_unix ? str("unknown") : without_zone(client->address));
-	put_text(&sink, "\r\n");
+	PUT(&sink, "\r\n");
 	put_single(&sink, client, "X-Forwarded-Proto: ", client->x_forwarded_proto,
 	           str(client->scheme));
 	put_single(&sink, client, "X-Forwarded-Host: ", client->x_forwarded_host, client->host);
-	put_forwarded(&sink, client);
+	put_forwarded(&sink, client, on_unix);
 	put_via(&sink, client);
 	return sink.full ? -ENOBUFS : (long)sink.length;
 }
