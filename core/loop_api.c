@@ -122,7 +122,7 @@ static void watch_ready(struct loop_source *source, unsigned events)
 		watch->events |= LOP_WRITABLE;
 	if (events & (LOOP_HUP | LOOP_ERROR))
 		watch->events |= LOP_HANGUP;
-	sched_push(&watch->worker->sched, &watch->run, SCHED_FRESH);
+	sched_push(&watch->worker->sched, &watch->run, SCHED_BEGUN);
 }
 
 static void watch_run(struct sched_entry *entry, size_t quantum)

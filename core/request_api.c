@@ -262,7 +262,7 @@ void lop_request_wake(struct lop_request *request)
 
 	if (connection->protocol->woken != NULL)
 		connection->protocol->woken(connection->protocol_state, request);
-	conn_wake(connection);
+	sched_push(&connection->worker->sched, &connection->run, SCHED_BEGUN);
 }
 
 /* For protocols other than the core's own. */

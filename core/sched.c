@@ -5,6 +5,7 @@
 
 void sched_init(struct sched *sched)
 {
+	list_init(&sched->begun);
 	list_init(&sched->fresh);
 	list_init(&sched->bulk);
 	sched->bulk_count = 0;
@@ -24,11 +25,17 @@ void sched_push(struct sched *sched, struct sched_entry *entry, enum sched_class
 		return;
 	entry->queued = true;
 	entry->class = (uint8_t)class;
-	if (class == SCHED_FRESH) {
+	switch (class) {
+	case SCHED_BEGUN:
+		list_append(&sched->begun, &entry->node);
+		break;
+	case SCHED_FRESH:
 		list_append(&sched->fresh, &entry->node);
-	} else {
+		break;
+	case SCHED_BULK:
 		list_append(&sched->bulk, &entry->node);
 		sched->bulk_count++;
+		break;
 	}
 }
 
@@ -52,12 +59,13 @@ size_t sched_quantum(const struct sched *sched)
 	return share < SCHED_QUANTUM_MIN ? SCHED_QUANTUM_MIN : share;
 }
 
-static void run_fresh(struct sched *sched)
+/* What is queued there now. */
+static void run_round(struct sched *sched, struct list *queue)
 {
 	struct list round;
 
 	list_init(&round);
-	list_splice(&round, &sched->fresh);
+	list_splice(&round, queue);
 	while (!list_empty(&round)) {
 		struct sched_entry *entry = CONTAINER(round.next, struct sched_entry, node);
 
@@ -85,7 +93,13 @@ static void run_bulk(struct sched *sched)
 
 void sched_turn(struct sched *sched)
 {
-	for (int rounds = 0; rounds < SCHED_FRESH_ROUNDS && !list_empty(&sched->fresh); rounds++)
-		run_fresh(sched);
+	for (int rounds = 0; rounds < SCHED_FRESH_ROUNDS; rounds++) {
+		/* A watch wakes a request. */
+		run_round(sched, &sched->begun);
+		run_round(sched, &sched->begun);
+		if (list_empty(&sched->fresh))
+			break;
+		run_round(sched, &sched->fresh);
+	}
 	run_bulk(sched);
 }

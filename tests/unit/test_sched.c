@@ -190,6 +190,56 @@ START_TEST(what_fresh_work_makes_runs_before_bulk)
 }
 END_TEST
 
+static void run_waker(struct sched_entry *entry, size_t quantum)
+{
+	run(entry, quantum);
+	sched_push(&sched, &made.entry, SCHED_BEGUN);
+}
+
+START_TEST(what_had_begun_and_what_it_wakes_goes_before_fresh_work)
+{
+	struct job waker;
+	struct job fresh;
+
+	job_init(&waker, 'w', 0);
+	waker.entry.run = run_waker;
+	job_init(&made, 'n', 0);
+	job_init(&fresh, 'f', 0);
+	sched_push(&sched, &fresh.entry, SCHED_FRESH);
+	sched_push(&sched, &waker.entry, SCHED_BEGUN);
+	ck_assert(!sched_idle(&sched));
+	sched_turn(&sched);
+	ck_assert_str_eq(trace, "wnf");
+	ck_assert(sched_idle(&sched));
+}
+END_TEST
+
+static void run_begun_again(struct sched_entry *entry, size_t quantum)
+{
+	run(entry, quantum);
+	sched_push(&sched, entry, SCHED_BEGUN);
+}
+
+START_TEST(begun_work_that_makes_itself_anew_cannot_hold_the_loop)
+{
+	struct job job;
+	struct job fresh;
+	struct job bulk;
+
+	job_init(&job, 'a', 0);
+	job.entry.run = run_begun_again;
+	job_init(&fresh, 'f', 0);
+	job_init(&bulk, 'b', 0);
+	sched_push(&sched, &job.entry, SCHED_BEGUN);
+	sched_push(&sched, &fresh.entry, SCHED_FRESH);
+	sched_push(&sched, &bulk.entry, SCHED_BULK);
+	sched_turn(&sched);
+	ck_assert_ptr_nonnull(strchr(trace, 'f'));
+	ck_assert_ptr_nonnull(strchr(trace, 'b'));
+	ck_assert(!sched_idle(&sched));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("sched");
@@ -205,6 +255,8 @@ int main(void)
 	tcase_add_test(test, work_may_remove_what_is_queued_behind_it);
 	tcase_add_test(test, fresh_work_that_makes_itself_anew_cannot_hold_the_loop);
 	tcase_add_test(test, what_fresh_work_makes_runs_before_bulk);
+	tcase_add_test(test, what_had_begun_and_what_it_wakes_goes_before_fresh_work);
+	tcase_add_test(test, begun_work_that_makes_itself_anew_cannot_hold_the_loop);
 	suite_add_tcase(suite, test);
 	srunner_run_all(runner, CK_ENV);
 	int failed = srunner_ntests_failed(runner);
