@@ -7,9 +7,12 @@
  * with large files wrk would be what is measured. This client reads the head of an answer and
  * lets the kernel discard the rest (MSG_TRUNC), so the server is the bottleneck.
  *
- * Without -w every connection asks again as soon as it has its answer (a load). With -w there
- * is at most one new request every so many microseconds, each on an idle connection (a probe);
- * an answer that is still missing at the end counts with the time it has waited.
+ * Without -w and -r every connection asks again as soon as it has its answer (a load). With -w
+ * there is at most one new request every so many microseconds, each on an idle connection (a
+ * probe). With -r requests are due at random moments, so many a second, the same ones in each run,
+ * however quick the answers are; one that finds all connections busy waits for the first that is
+ * not, and its latency counts from when it was due. An answer that is still missing at the end
+ * counts with the time it has waited.
  *
  * Prints one line of JSON: seconds, answers, bytes, errors, the latency in microseconds, and
  * Jain's fairness index of the bytes that each connection received (1: all the same).
@@ -60,7 +63,8 @@ struct settings {
 	unsigned port;
 	unsigned connections;
 	double seconds;
-	uint64_t pause_ns;
+	uint64_t pause_ns; /* of a probe */
+	double rate;       /* requests a second, 0: as many as there are answers */
 	bool close_each; /* a new connection for each request */
 };
 
@@ -70,7 +74,9 @@ struct load {
 	char request[1024];
 	size_t request_size;
 	struct connection *connections;
-	unsigned next; /* connection that the probe tries first */
+	unsigned next;       /* connection that is tried first for the next request */
+	uint64_t due_ns;     /* when the next request is due, with a rate */
+	uint32_t random;     /* state of the generator of gaps */
 	uint64_t answers;
 	uint64_t errors;
 	uint64_t histogram[BUCKETS];
@@ -131,9 +137,9 @@ static void break_off(struct load *load, struct connection *conn)
 	conn->busy = false;
 }
 
-static void ask(struct load *load, struct connection *conn)
+static void ask(struct load *load, struct connection *conn, uint64_t since_ns)
 {
-	conn->asked_ns = now_ns();
+	conn->asked_ns = since_ns;
 	conn->busy = true;
 	conn->head_size = 0;
 	conn->in_body = false;
@@ -169,8 +175,8 @@ static void answered(struct load *load, struct connection *conn)
 		close(conn->fd);
 		connect_one(load, conn);
 	}
-	if (load->set.pause_ns == 0)
-		ask(load, conn);
+	if (load->set.pause_ns == 0 && load->set.rate == 0.0)
+		ask(load, conn, now_ns());
 }
 
 /* Looks for the end of the head and for Content-Length. Returns false on a bad answer. */
@@ -245,18 +251,35 @@ static void serve(struct load *load, struct connection *conn)
 	}
 }
 
-/* The probe: one request on the next connection that waits for none. */
-static void ask_next_idle(struct load *load)
+/* One request on the next connection that waits for none. False: there is no such one. */
+static bool ask_next_idle(struct load *load, uint64_t since_ns)
 {
 	for (unsigned i = 0; i < load->set.connections; i++) {
 		struct connection *conn = &load->connections[load->next];
 
 		load->next = (load->next + 1) % load->set.connections;
 		if (conn->fd >= 0 && !conn->busy) {
-			ask(load, conn);
-			return;
+			ask(load, conn, since_ns);
+			return true;
 		}
 	}
+	return false;
+}
+
+/* Moves on to when the request after this one is due. Independent clients make gaps that are
+ * distributed exponentially; the generator is Park and Miller's. */
+static void next_due(struct load *load)
+{
+	load->random = (uint32_t)((uint64_t)load->random * 16807 % 2147483647);
+	load->due_ns += (uint64_t)(-log(load->random / 2147483647.0) / load->set.rate * 1e9);
+}
+
+/* The moment of the next request, the end when there is none. */
+static uint64_t next_request(const struct load *load, uint64_t asked, uint64_t end)
+{
+	if (load->set.rate > 0.0)
+		return load->due_ns < end ? load->due_ns : end;
+	return load->set.pause_ns ? asked + load->set.pause_ns : end;
 }
 
 static void start(struct load *load)
@@ -277,8 +300,10 @@ static void start(struct load *load)
 		fail("start");
 	for (unsigned i = 0; i < set->connections; i++)
 		connect_one(load, &load->connections[i]);
-	for (unsigned i = 0; i < set->connections && set->pause_ns == 0; i++)
-		ask(load, &load->connections[i]);
+	if (set->pause_ns > 0 || set->rate > 0.0)
+		return;
+	for (unsigned i = 0; i < set->connections; i++)
+		ask(load, &load->connections[i], now_ns());
 }
 
 /* Runs until the time is over; returns the nanoseconds that it took. */
@@ -287,9 +312,12 @@ static uint64_t run(struct load *load)
 	struct epoll_event events[EVENTS];
 	uint64_t began = now_ns(), now = began, asked = began;
 	uint64_t end = began + (uint64_t)(load->set.seconds * 1e9);
+	bool full = false;
 
+	load->due_ns = began;
 	while (now < end) {
-		uint64_t next = load->set.pause_ns ? asked + load->set.pause_ns : end;
+		/* While all connections are busy, only an answer makes a request possible. */
+		uint64_t next = full ? end : next_request(load, asked, end);
 		uint64_t wait = next > now ? next - now : 0;
 		struct timespec timeout = { (time_t)(wait / 1000000000u),
 			                    (long)(wait % 1000000000u) };
@@ -302,7 +330,13 @@ static uint64_t run(struct load *load)
 		now = now_ns();
 		if (load->set.pause_ns && now >= asked + load->set.pause_ns) {
 			asked = now;
-			ask_next_idle(load);
+			(void)ask_next_idle(load, now);
+		}
+		full = false;
+		while (load->set.rate > 0.0 && load->due_ns <= now && !full) {
+			full = !ask_next_idle(load, load->due_ns);
+			if (!full)
+				next_due(load);
 		}
 	}
 	return now - began;
@@ -319,21 +353,25 @@ static void report(struct load *load, uint64_t took_ns)
 		bytes += conn->received;
 		sum += (double)conn->received;
 		squares += (double)conn->received * (double)conn->received;
-		if (load->set.pause_ns && conn->busy)
+		if ((load->set.pause_ns || load->set.rate > 0.0) && conn->busy)
 			load->histogram[bucket_of(now - conn->asked_ns)]++;
 	}
+	for (; load->set.rate > 0.0 && load->due_ns < now; next_due(load))
+		load->histogram[bucket_of(now - load->due_ns)]++;
 	jain = squares > 0.0 ? sum * sum / (load->set.connections * squares) : 0.0;
 	printf("{\"seconds\": %.6f, \"answers\": %llu, \"bytes\": %llu, \"errors\": %llu, "
-	       "\"p50_us\": %.1f, \"p99_us\": %.1f, \"max_us\": %.1f, \"jain\": %.4f}\n",
+	       "\"p50_us\": %.1f, \"p90_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, "
+	       "\"max_us\": %.1f, \"jain\": %.4f}\n",
 	       (double)took_ns / 1e9, (unsigned long long)load->answers, (unsigned long long)bytes,
 	       (unsigned long long)load->errors, percentile_us(load, 0.5),
-	       percentile_us(load, 0.99), percentile_us(load, 1.0), jain);
+	       percentile_us(load, 0.9), percentile_us(load, 0.99), percentile_us(load, 0.999),
+	       percentile_us(load, 1.0), jain);
 }
 
 static void usage(void)
 {
 	fprintf(stderr, "usage: load -p PORT [-l ADDRESS] [-c CONNECTIONS] [-d SECONDS] "
-	                "[-n] [-w MICROSECONDS] PATH\n");
+	                "[-n] [-r RATE | -w MICROSECONDS] PATH\n");
 	exit(2);
 }
 
@@ -341,7 +379,7 @@ static void parse_arguments(struct settings *set, int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "c:d:l:np:w:")) != -1) {
+	while ((option = getopt(argc, argv, "c:d:l:np:r:w:")) != -1) {
 		switch (option) {
 		case 'c':
 			set->connections = (unsigned)strtoul(optarg, NULL, 10);
@@ -358,6 +396,9 @@ static void parse_arguments(struct settings *set, int argc, char **argv)
 		case 'p':
 			set->port = (unsigned)strtoul(optarg, NULL, 10);
 			break;
+		case 'r':
+			set->rate = strtod(optarg, NULL);
+			break;
 		case 'w':
 			set->pause_ns = strtoull(optarg, NULL, 10) * 1000;
 			break;
@@ -366,7 +407,8 @@ static void parse_arguments(struct settings *set, int argc, char **argv)
 		}
 	}
 	if (optind + 1 != argc || set->port == 0 || set->port > 65535 || set->connections == 0 ||
-	    !isfinite(set->seconds) || set->seconds <= 0.0)
+	    !isfinite(set->seconds) || set->seconds <= 0.0 || !isfinite(set->rate) ||
+	    set->rate < 0.0 || (set->rate > 0.0 && set->pause_ns > 0))
 		usage();
 	set->path = argv[optind];
 }
@@ -375,6 +417,7 @@ int main(int argc, char **argv)
 {
 	struct load load = {
 		.set = { .address = "127.0.0.1", .connections = 64, .seconds = 1.0 },
+		.random = 20240229,
 	};
 
 	parse_arguments(&load.set, argc, argv);

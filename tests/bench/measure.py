@@ -373,9 +373,11 @@ class Bench:
     def start_load(self, port, workload, header):
         url = f"{'https' if workload.tls else 'http'}://127.0.0.1:{port}{workload.path}"
         if workload.kind == "load":
+            # A client that keeps time must not wait for the backend on its core.
             return self.client("load", "-p", str(port), "-d", str(self.seconds), "-c",
                                str(workload.connections), *(["-n"] if workload.close else []),
-                               workload.path)
+                               *(["-r", str(workload.rate)] if workload.rate else []),
+                               workload.path, realtime=workload.rate > 0)
         seconds = str(max(1, round(self.seconds)))
         command = ["-t", "1", "-c", str(workload.connections), "-d", seconds + "s", "--timeout",
                    "5s", "-s", str(Path(__file__).with_name("wrk.lua"))]

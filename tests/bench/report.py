@@ -202,7 +202,8 @@ class Targets:
             self.add("tls-1m: CPU / tls-least", ratio(whole, least, "cpu"), LEAST_COST)
 
     def collect_proxies(self):
-        for name in ("1k", "1k-new", "64k", "64k-new", "100m", "100m-new"):
+        for name in ("1k", "1k-new", "64k", "64k-new", "100m", "100m-new", "1k-rate",
+                     "1k-new-rate", "64k-rate", "64k-new-rate"):
             results = self.samples.get("proxy-" + name, {})
             for peer in PROXY_PEERS:
                 if results.get(SUBJECT) and results.get(peer):

@@ -14,6 +14,8 @@ LARGE = "/big/1m.bin"
 BIG = "/big/100m.bin"
 PROXIES = ("lhttpd", "nginx", "haproxy", "h2o")
 PROXIED = {"proxied": True, "servers": PROXIES, "log": True}
+# Rates that the slowest of them sustains with time to spare on a small machine.
+RATED = {"kind": "load", **PROXIED, "servers": ("lhttpd", "nginx", "haproxy")}
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Workload:
                               # negative: it does not take part
     floor_status: str = "200 OK"
     close: bool = False
+    rate: int = 0             # requests a second, of whatever speed the server is; 0: as many
+                              # as there are answers
     log: bool = False
     provider: str = ""        # lhttpd's log provider, "" its default
     busy_disk: bool = False   # another process writes to the log's disk as fast as it can
@@ -110,6 +114,14 @@ WORKLOADS = (
              connections=16, bulk=True, **PROXIED),
     Workload("proxy-100m-new", "proxy: 100 MiB, 16 connections, new ones, access log on", "load",
              path=BIG, connections=16, bulk=True, close=True, **PROXIED),
+    Workload("proxy-1k-rate", "proxy: 1 KiB, 10,000 requests a second, access log on",
+             rate=10000, **RATED),
+    Workload("proxy-1k-new-rate", "proxy: 1 KiB, 4,000 new connections a second, access log on",
+             rate=4000, close=True, **RATED),
+    Workload("proxy-64k-rate", "proxy: 64 KiB, 3,000 requests a second, access log on",
+             path=MIDDLE, floor_body=64 * KIB, rate=3000, **RATED),
+    Workload("proxy-64k-new-rate", "proxy: 64 KiB, 2,000 new connections a second, access log on",
+             path=MIDDLE, floor_body=64 * KIB, rate=2000, close=True, **RATED),
     Workload("proxy-waiting", "proxy: 1,000 requests that wait for their answers", "waiting",
              connections=1000, once=True, proxied=True, servers=PROXIES),
     Workload("idle", "20,000 idle keep-alive connections", "idle", connections=20000, once=True),
