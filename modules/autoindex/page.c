@@ -81,31 +81,28 @@ static void render_more(struct render *render)
 	}
 }
 
-/* No row of this entry is longer, in no format. A byte of the name is at most nine there: "%FF" in the
- * link, and "\u0001". With a base the folder's path is there, too. */
-static size_t row_most(const struct render *render, const struct entry *entry)
-{
-	return 512 + 9 * (size_t)entry->length + 3 * render->page->listing->path_length;
-}
-
-/* Makes rows in the place where they are wanted, as long as they fit for sure. Returns bytes. */
+/* Makes rows in the place where they are wanted, as many as fit. Returns bytes. */
 static size_t render_rows(struct render *render, char *buffer, size_t size)
 {
 	const struct format *format = format_of(render->page->query.format);
 	const size_t count = page_count(render->page);
-	struct text text = { .data = buffer, .size = size };
+	struct text text = { .data = buffer, .size = size, .fixed = true };
+	size_t whole = 0; /* bytes of whole rows */
 
-	while (render->row < count &&
-	       row_most(render, page_entry(render->page, render->row)) <= size - text.length) {
+	while (render->row < count) {
 		/* Entries lie in the order in which the folder told them: what rows to come need
 		 * is anywhere in memory, and on its way while this one is written. */
 		if (render->row + 2 * AHEAD < count) {
 			PREFETCH(page_entry(render->page, render->row + 2 * AHEAD));
 			PREFETCH(page_entry(render->page, render->row + AHEAD)->name);
 		}
-		format->row(render, render->row++, &text);
+		format->row(render, render->row, &text);
+		if (text.failed)
+			break;
+		render->row++;
+		whole = text.length;
 	}
-	return text.length;
+	return whole;
 }
 
 ssize_t render_fill(struct render *render, char *buffer, size_t size)

@@ -10,8 +10,10 @@ bool text_grow(struct text *text, size_t more)
 	size_t wanted = text->size;
 	char *data;
 
-	if (text->failed)
+	if (text->failed || text->fixed) {
+		text->failed = true;
 		return false;
+	}
 	while (wanted - text->length < more)
 		wanted = wanted == 0 ? 4096 : wanted * 2;
 	if (wanted == text->size)

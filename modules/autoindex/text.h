@@ -19,10 +19,11 @@ struct text {
 	char *data;
 	size_t length;
 	size_t size;
+	bool fixed; /* the memory is somebody else's, and does not grow */
 	bool failed;
 };
 
-/* Makes room for `more` bytes. Returns false when there is none. */
+/* Makes room for `more` bytes. Returns false when there is none; the text has failed then. */
 bool text_grow(struct text *text, size_t more);
 
 /* These two are here so that the compiler sees the lengths: a row is made of twenty short pieces. */
