@@ -100,6 +100,8 @@ struct listing {
 	enum listing_state state;
 	struct autoindex *autoindex;
 	struct lop_root *root;
+	bool is_default;       /* it is the worker's root, which may hide names */
+	uint64_t root_device, root_inode;
 	char *path; /* below the root: "" or "folder/" */
 	size_t path_length;
 	/* the folder when the pass began */

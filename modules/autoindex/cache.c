@@ -16,15 +16,19 @@ static struct listing **bucket_of(struct cache *cache, uint64_t device, uint64_t
 	return &cache->buckets[hash >> 56];
 }
 
-/* A root is opened more than once: by the walk, and by who serves from it. */
-static bool same_root(const struct lop_root *one, const struct lop_root *other)
+/* A root is opened more than once: by the walk, and by who serves from it. But the default one is one
+ * object: another that is the same folder hides nothing of it. */
+static bool is_root_of(const struct listing *listing, const struct lop_root *root)
 {
-	struct stat a, b;
+	struct stat st;
 
-	return one == other ||
-	       (fstat(lop_root_descriptor(one), &a) == 0 &&
-	        fstat(lop_root_descriptor(other), &b) == 0 && a.st_dev == b.st_dev &&
-	        a.st_ino == b.st_ino);
+	if (listing->root == root)
+		return true;
+	if (listing->is_default || root == lop_worker_root(listing->autoindex->worker))
+		return false;
+	return fstat(lop_root_descriptor(root), &st) == 0 &&
+	       listing->root_device == (uint64_t)st.st_dev &&
+	       listing->root_inode == (uint64_t)st.st_ino;
 }
 
 static void unlink_age(struct cache *cache, struct listing *listing)
@@ -114,7 +118,7 @@ int cache_get(struct autoindex *autoindex, struct lop_root *root, struct lop_str
 	       (found->device != stat->device || found->inode != stat->inode ||
 	        found->path_length != path.length ||
 	        memcmp(found->path, path.data, path.length) != 0 ||
-	        !same_root(found->root, root)))
+	        !is_root_of(found, root)))
 		found = found->chain;
 	if (found != NULL && !is_current(found, folder, lop_worker_now(autoindex->worker))) {
 		drop(cache, found);

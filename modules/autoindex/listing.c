@@ -33,14 +33,21 @@ int listing_new(struct autoindex *autoindex, struct lop_root *root, struct lop_s
                 struct lop_file *folder, struct listing **listing)
 {
 	const struct lop_stat *stat = lop_file_stat(folder);
-	struct listing *made = calloc(1, sizeof(*made));
+	struct listing *made;
+	struct stat st;
 	int descriptor, result;
 
+	if (fstat(lop_root_descriptor(root), &st) < 0)
+		return -errno;
+	made = calloc(1, sizeof(*made));
 	if (made == NULL)
 		return -ENOMEM;
 	made->references = 1;
 	made->autoindex = autoindex;
 	made->root = lop_root_retain(root);
+	made->is_default = root == lop_worker_root(autoindex->worker);
+	made->root_device = (uint64_t)st.st_dev;
+	made->root_inode = (uint64_t)st.st_ino;
 	made->path = strndup(path.data, path.length);
 	made->path_length = path.length;
 	made->device = stat->device;

@@ -610,6 +610,18 @@ def eager_walks_the_roots_of_hosts():
 
 
 @test
+def a_host_in_the_default_root_itself_shows_hosts_to_nobody_else():
+    root = tree({"a": b"", "vhostone/b": b"", "vhostall": Link(".")})
+    with Server(root, *OPTIONS, "-H") as server:
+        def names(host):
+            with server.connect() as connection:
+                return Page(connection.request("GET", "/", host=host)).names()
+        equal(names("all"), ["vhostall/", "vhostone/", "a"], "names for the host")
+        equal(names("unknown"), ["a"], "names for others")
+        equal(names("all"), ["vhostall/", "vhostone/", "a"], "names for the host, again")
+
+
+@test
 def with_vhost_each_host_lists_its_own():
     root = tree({"a": b"", "vhostone/b": b"", "vhosttwo/c/d": b"", "sub/vhostx": b""})
     with Server(root, *OPTIONS, "-H") as server:
