@@ -99,7 +99,7 @@ struct listing {
 	uint32_t references;
 	enum listing_state state;
 	struct autoindex *autoindex;
-	struct lop_root *root;
+	struct lop_root *root; /* NULL: only the walk needed it */
 	bool is_default;       /* it is the worker's root, which may hide names */
 	uint64_t root_device, root_inode;
 	char *path; /* below the root: "" or "folder/" */

@@ -101,13 +101,14 @@ static bool is_wanted(const struct page *page)
 	const struct autoindex *autoindex = listing->autoindex;
 	const struct query *query = &page->query;
 
-	if (autoindex->quiet || listing->has_index || query->format != FORMAT_HTML ||
-	    query->sort != SORT_NAME || query->descending || query->filter_length > 0)
+	if (autoindex->quiet || listing->root == NULL || listing->has_index ||
+	    query->format != FORMAT_HTML || query->sort != SORT_NAME || query->descending ||
+	    query->filter_length > 0)
 		return false;
 	for (const struct store *store = autoindex->stores; store != NULL; store = store->next) {
 		const struct listing *other = store->page->listing;
 
-		if (other->root == listing->root && strcmp(other->path, listing->path) == 0)
+		if (other->device == listing->device && other->inode == listing->inode)
 			return false;
 	}
 	return true;

@@ -111,7 +111,7 @@ static void begin_folder(struct walk *walk)
 
 static void end_folder(struct walk *walk)
 {
-	const struct listing *listing = walk->page->listing;
+	struct listing *listing = walk->page->listing;
 	const uint32_t *order = listing->sorts[SORT_NAME].order;
 
 	if (walk->page->state == PAGE_READY)
@@ -123,6 +123,9 @@ static void end_folder(struct walk *walk)
 		if (!entry->link)
 			push_entry(walk, listing, entry);
 	}
+	/* Of roots there may be more than descriptors: who serves from this one has it open. */
+	if (!listing->is_default)
+		lop_root_release(&listing->root);
 	page_release(&walk->page);
 }
 

@@ -610,6 +610,17 @@ def eager_walks_the_roots_of_hosts():
 
 
 @test
+def eager_keeps_no_host_open():
+    root = tree({"vhost%d/a/x" % number: b"" for number in range(150)})
+    with Server(root, *OPTIONS, "-H", "--autoindex-eager", quiet=False) as server:
+        wait_for(lambda: "listed 301 folders" in server.errors(), 10, "the end of the walk")
+        count = len(processes.descriptors(server.pid))
+        check(count < 100, "%d open files" % count)
+        with server.connect() as connection:
+            equal(Page(connection.request("GET", "/a/", host="7")).names(), ["x"], "names")
+
+
+@test
 def a_host_in_the_default_root_itself_shows_hosts_to_nobody_else():
     root = tree({"a": b"", "vhostone/b": b"", "vhostall": Link(".")})
     with Server(root, *OPTIONS, "-H") as server:
