@@ -134,6 +134,7 @@ static int tls_open(void *module, struct lop_connection *given, int descriptor, 
 	connection->tls = tls;
 	connection->wire.worker = tls->worker;
 	connection->wire.descriptor = descriptor;
+	connection->wire.kept = &tls->kept;
 	connection->host = tls->options.default_host;
 	connection->ssl = SSL_new(tls->store->contexts[connection->host]);
 	if (connection->ssl == NULL || !attach(connection)) {

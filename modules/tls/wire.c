@@ -22,6 +22,8 @@
 /* So that what is kept does not grow piece by piece; of memory that is not written to, little is
  * taken. */
 #define KEPT_LEAST GATHER_MAX
+/* From here on, of all connections together, each new one keeps less. */
+#define KEPT_LOTS ((size_t)16 * 1024 * 1024)
 
 /* OpenSSL reads on until it has something for its caller. A peer that sends nothing but new keys, or
  * padding, as fast as they are read, would keep everybody else waiting. */
@@ -53,6 +55,7 @@ static int keep(struct wire *wire, const char *data, size_t length)
 		if (grown == NULL)
 			return -ENOMEM;
 		wire->unsent = grown;
+		*wire->kept += size - wire->unsent_size;
 		wire->unsent_size = size;
 	}
 	memcpy(wire->unsent + kept, data, length);
@@ -63,6 +66,7 @@ static int keep(struct wire *wire, const char *data, size_t length)
 static void drop(struct wire *wire)
 {
 	free(wire->unsent);
+	*wire->kept -= wire->unsent_size;
 	wire->unsent = NULL;
 	wire->unsent_begin = wire->unsent_end = wire->unsent_size = 0;
 }
@@ -141,6 +145,12 @@ int wire_flush(struct wire *wire)
 	return wire->blocked ? LOP_WANT_WRITE : 0;
 }
 
+/* How much goes out at once: what a socket does not take of it is kept. */
+static size_t out_size(const struct wire *wire)
+{
+	return *wire->kept < KEPT_LOTS ? WIRE_OUT : WIRE_OUT / 4;
+}
+
 static int wire_write(BIO *bio, const char *data, int length)
 {
 	struct wire *wire = BIO_get_data(bio);
@@ -151,7 +161,7 @@ static int wire_write(BIO *bio, const char *data, int length)
 	if (wire->error < 0 || length <= 0)
 		return -1;
 	if (wire->more && !wire->last && !wire->blocked && wire->out != NULL &&
-	    (size_t)length <= WIRE_OUT - wire->out_length) {
+	    wire->out_length + (size_t)length <= out_size(wire)) {
 		memcpy(wire->out + wire->out_length, data, (size_t)length);
 		wire->out_length += (size_t)length;
 		return length;

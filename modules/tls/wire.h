@@ -37,6 +37,7 @@ struct wire {
 	size_t unsent_begin;
 	size_t unsent_end;
 	size_t unsent_size;
+	size_t *kept; /* the sum of that over all connections of the worker */
 	unsigned char *ahead; /* the first bytes of a plain connection, not yet given away */
 	size_t ahead_begin;
 	size_t ahead_end;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """What TLS means for requests: the wrong port, redirects, strict transport, other hosts."""
+import os
 import socket
 import sys
 
@@ -159,6 +160,32 @@ def hosts_by_folder_go_with_it():
     context = client_context(authority)
     with SecureConnection(redirecting.address, context, "example.test") as connection:
         equal(connection.request("GET", "/", host="example.test").body, b"example", "body")
+
+
+@test
+def many_who_do_not_read_take_little_memory_each():
+    if os.environ.get("SANITIZERS"):
+        skip("with a sanitizer memory says nothing")
+    count, context, clients = 500, client_context(), []
+    with SecureServer({"big": b"x" * (8 << 20)}, *KEYS) as server:
+        def memory():
+            return int(processes.status(server.pid)["VmRSS"].split()[0])
+        before = memory()
+        try:
+            for number in range(count):
+                client = socket.socket()
+                clients.append(client)
+                # The sizes differ, so that what does not fit differs.
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048 + number * 900)
+                client.connect(server.address)
+                clients[-1] = client = context.wrap_socket(client)
+                client.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
+                client.recv(1)
+            each = (memory() - before) / count
+        finally:
+            for client in clients:
+                client.close()
+    check(each < 100, "%d KiB each" % each)
 
 
 if __name__ == "__main__":
