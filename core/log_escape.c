@@ -7,28 +7,15 @@
 #include <stdint.h>
 #include <string.h>
 
-#define ONES UINT64_C(0x0101010101010101)
-#define HIGHS UINT64_C(0x8080808080808080)
-
 #define ESCAPED_MAX 12 /* two times \uXXXX */
 
-/* Not 0 when one of eight bytes is a control, a '"', a '\' or at least 0x7F; exact as a whole, not
- * for the single byte. `blank` is 0x20, or 0x21 to count the space in. */
-static inline uint64_t suspect(uint64_t word, unsigned blank)
+static inline bool plain(unsigned char byte, unsigned least)
 {
-	return ((word - ONES * blank) | ((word ^ (ONES * '"')) - ONES) |
-	        ((word ^ (ONES * '\\')) - ONES) | (word + ONES) | word) &
-	       HIGHS;
-}
-
-/* The same for one byte. */
-static inline bool plain(unsigned char byte, unsigned blank)
-{
-	return byte >= blank && byte < 0x7f && byte != '"' && byte != '\\';
+	return byte >= least && byte < 0x7f && byte != '"' && byte != '\\';
 }
 
 /* Copies what needs no escape, as far as there is room, and returns how long that is. */
-static size_t copy_plain(char *out, size_t room, const char *data, size_t length, unsigned blank)
+static size_t copy_plain(char *out, size_t room, const char *data, size_t length, unsigned least)
 {
 	size_t most = length < room ? length : room;
 	size_t at = 0;
@@ -36,29 +23,11 @@ static size_t copy_plain(char *out, size_t room, const char *data, size_t length
 
 	for (; at + 8 <= most; at += 8) {
 		memcpy(&word, data + at, 8);
-		if (suspect(word, blank) != 0)
+		if (log_escape_suspect(word, least) != 0)
 			break;
 		memcpy(out + at, &word, 8);
 	}
-	/* What is left is looked at together with bytes before it that were good. */
-	if (at + 8 > most && most >= 8) {
-		memcpy(&word, data + most - 8, 8);
-		if (suspect(word, blank) == 0) {
-			memcpy(out + most - 8, &word, 8);
-			return most;
-		}
-	} else if (most >= 4 && most < 8) {
-		uint32_t first, last;
-
-		memcpy(&first, data, 4);
-		memcpy(&last, data + most - 4, 4);
-		if (suspect((uint64_t)first << 32 | last, blank) == 0) {
-			memcpy(out, &first, 4);
-			memcpy(out + most - 4, &last, 4);
-			return most;
-		}
-	}
-	for (; at < most && plain((unsigned char)data[at], blank); at++)
+	for (; at < most && plain((unsigned char)data[at], least); at++)
 		out[at] = data[at];
 	return at;
 }
@@ -160,14 +129,14 @@ typedef size_t escape_f(char *out, const unsigned char *data, size_t length, siz
 
 /* A text that is cut gives its last bytes up for the dots, so that the cut shows: `safe` is the
  * last place between characters that has room for them. */
-static char *run(char *out, char *end, struct lop_str text, unsigned blank, escape_f *escape)
+static char *run(char *out, char *end, struct lop_str text, unsigned least, escape_f *escape)
 {
 	const char *data = text.data;
 	size_t left = text.length;
 	char *safe = out;
 
 	for (;;) {
-		size_t clean = copy_plain(out, (size_t)(end - out), data, left, blank);
+		size_t clean = copy_plain(out, (size_t)(end - out), data, left, least);
 		char escaped[ESCAPED_MAX];
 		size_t size, taken;
 
@@ -195,15 +164,10 @@ static char *run(char *out, char *end, struct lop_str text, unsigned blank, esca
 char *log_escape(enum log_escape how, char *out, char *end, struct lop_str text)
 {
 	/* The common case first: clean, and it fits. */
-	unsigned blank = how == LOG_ESCAPE_BARE ? 0x21 : 0x20;
-
-	if (text.length <= (size_t)(end - out)) {
-		size_t length = copy_plain(out, text.length, text.data, text.length, blank);
-
-		if (length == text.length)
-			return out + length;
-	}
-	return run(out, end, text, blank, how == LOG_ESCAPE_JSON ? escape_json : escape_text);
+	if (text.length <= (size_t)(end - out) && log_copy_plain(how, out, text))
+		return out + text.length;
+	return run(out, end, text, log_escape_least(how),
+	           how == LOG_ESCAPE_JSON ? escape_json : escape_text);
 }
 
 char *log_escape_message(char *out, char *end, struct lop_str text)

@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The fields of an access log's line: their names, and one function that writes the value of any of
- * them.
+ * The fields of an access log's line, and their names. log_render.h writes their values.
  */
 #ifndef LOG_FIELDS_H
 #define LOG_FIELDS_H
 
 #include <stddef.h>
-
-#include <lophttpd/log.h>
-
-#include "log_clock.h"
-#include "log_escape.h"
 
 enum log_field {
 	LOG_FIELD_NONE = 0,
@@ -42,25 +36,11 @@ enum log_field {
 	LOG_FIELD_COUNT,
 };
 
-#define LOG_FIELD_FIXED 32  /* a value that no client chose takes at most so many bytes */
-#define LOG_FIELD_LEAST 128 /* a value that a client chose gets at least so many */
-
-/* What the values are taken from. */
-struct log_source {
-	const struct lop_log_record *record;
-	const struct log_clock *clock; /* set to the record's second */
-	int worker;
-};
-
 /* The field of that name, or LOG_FIELD_NONE. */
 enum log_field log_field_find(const char *name, size_t length);
 /* "remote_addr, remote_port, ..."; cut when it does not fit. */
 void log_field_list(char *out, size_t size);
 /* Whether the value is what a client sent, of any length. */
 int log_field_is_text(enum log_field field);
-
-/* Writes the value, escaped, not past end; room as stated above. Returns the end of it. */
-char *log_field_put(enum log_field field, enum log_escape how, const struct log_source *source,
-                    char *out, char *end);
 
 #endif

@@ -10,27 +10,17 @@
 #include <string.h>
 #include <time.h>
 
+#include "log_escape.h"
 #include "log_fields.h"
+#include "log_render.h"
 
 #define SECOND_NS INT64_C(1000000000)
-#define LEAD_MAX 16
-
-/* A step writes a few bytes of the pattern and then a value. Those bytes are copied as a block of
- * constant size, which is cheaper than asking how many there are; the line's buffer has room for
- * that behind its end. */
-struct step {
-	char lead[LEAD_MAX];
-	uint8_t lead_length;
-	uint8_t field;    /* enum log_field */
-	uint8_t escape;   /* enum log_escape */
-	uint16_t reserve; /* bytes at the end of the buffer that later steps must find */
-};
 
 struct log_format {
 	bool json;
 	size_t count;
 	size_t capacity;
-	struct step *steps;
+	struct log_step *steps;
 };
 
 static const struct {
@@ -54,12 +44,12 @@ static const struct {
 /* Compiling */
 
 /* The last step when it can still take something, else a new one; NULL when memory is out. */
-static struct step *open_step(struct log_format *format)
+static struct log_step *open_step(struct log_format *format)
 {
-	struct step *last = format->count > 0 ? &format->steps[format->count - 1] : NULL;
-	struct step *steps;
+	struct log_step *last = format->count > 0 ? &format->steps[format->count - 1] : NULL;
+	struct log_step *steps;
 
-	if (last != NULL && last->field == LOG_FIELD_NONE && last->lead_length < LEAD_MAX)
+	if (last != NULL && last->field == LOG_FIELD_NONE && last->lead_length < LOG_LEAD_MAX)
 		return last;
 	if (format->count == format->capacity) {
 		size_t capacity = format->capacity == 0 ? 16 : format->capacity * 2;
@@ -71,13 +61,13 @@ static struct step *open_step(struct log_format *format)
 		format->capacity = capacity;
 	}
 	last = &format->steps[format->count++];
-	*last = (struct step){ .field = LOG_FIELD_NONE };
+	*last = (struct log_step){ .field = LOG_FIELD_NONE };
 	return last;
 }
 
 static int add_byte(struct log_format *format, char byte)
 {
-	struct step *step = open_step(format);
+	struct log_step *step = open_step(format);
 
 	if (step == NULL)
 		return -ENOMEM;
@@ -87,7 +77,7 @@ static int add_byte(struct log_format *format, char byte)
 
 static int add_field(struct log_format *format, enum log_field field, enum log_escape how)
 {
-	struct step *step = format->count > 0 ? &format->steps[format->count - 1] : NULL;
+	struct log_step *step = format->count > 0 ? &format->steps[format->count - 1] : NULL;
 
 	if (step == NULL || step->field != LOG_FIELD_NONE)
 		step = open_step(format);
@@ -162,9 +152,9 @@ static int compile(struct log_format *format, const char *pattern, char *error, 
  * client chose enough to be recognised, however long the others are. */
 static int share_out(struct log_format *format, char *error, size_t error_size)
 {
-	size_t fixed = LEAD_MAX; /* slack for the last lead */
+	size_t fixed = LOG_LEAD_MAX; /* slack for the last lead */
 	size_t texts = 0;
-	size_t share, reserve = LEAD_MAX;
+	size_t share, reserve = LOG_LEAD_MAX;
 
 	for (size_t i = 0; i < format->count; i++) {
 		fixed += format->steps[i].lead_length;
@@ -268,22 +258,12 @@ int log_format_render(const struct log_format *format, const struct lop_log_reco
                       struct log_clock *clock, int worker, char *out, size_t size)
 {
 	const struct log_source source = { .record = record, .clock = clock, .worker = worker };
-	char *const start = out;
-	char *const end = out + LOG_LINE_MAX;
 
 	if (size < LOG_LINE_MAX)
 		return -ENOSPC;
 	log_clock_update(clock, second_of(record->time_ns));
-	for (size_t i = 0; i < format->count; i++) {
-		const struct step *step = &format->steps[i];
-
-		memcpy(out, step->lead, LEAD_MAX);
-		out += step->lead_length;
-		if (step->field != LOG_FIELD_NONE)
-			out = log_field_put(step->field, step->escape, &source, out,
-			                    end - step->reserve);
-	}
-	return (int)(out - start);
+	return (int)(log_render(format->steps, format->count, &source, out, out + LOG_LINE_MAX) -
+	             out);
 }
 
 int log_format_message(const struct log_format *format, enum lop_log_level level,

@@ -388,6 +388,53 @@ START_TEST(no_byte_forges_a_line_or_breaks_json)
 }
 END_TEST
 
+/* Values of all short lengths, and a target that stands behind its method as in a head or alone. */
+START_TEST(every_place_of_a_short_value_is_looked_at)
+{
+	static const unsigned char bytes[] = { '\n', 0x1f, '"', '\\', 0x7f, 0x80, 0xff };
+	static const char head[] = "GET /bcdefghijklmnopqrst HTTP/1.1";
+
+	for (int byte = 0; byte < COUNT(bytes); byte++)
+		for (size_t length = 1; length <= 20; length++)
+			for (size_t at = 0; at < length; at++) {
+				char copy[sizeof(head)], target[sizeof(head)], wanted[128];
+
+				memcpy(copy, head, sizeof(head));
+				copy[4 + at] = (char)bytes[byte];
+				memcpy(target, copy + 4, length);
+				snprintf(wanted, sizeof(wanted), "%.*s\\x%02X%.*s", (int)at, head + 4,
+				         bytes[byte], (int)(length - at - 1), head + 5 + at);
+				record.method = (struct lop_str){ copy, 3 };
+				record.target = (struct lop_str){ copy + 4, length };
+				ck_assert_str_eq(render("$request_uri"), wanted);
+				ck_assert_int_eq(strncmp(render("\"$request\""), "\"GET ", 5), 0);
+				ck_assert_int_eq(strncmp(line + 5, wanted, strlen(wanted)), 0);
+				ck_assert_str_eq(line + 5 + strlen(wanted), " HTTP/1.1\"");
+				record.target.data = target;
+				ck_assert_int_eq(strncmp(render("\"$request\"") + 5, wanted,
+				                         strlen(wanted)),
+				                 0);
+			}
+}
+END_TEST
+
+START_TEST(a_clean_request_line_is_copied_as_it_stands)
+{
+	static const char head[] = "GET /bcdefghijklmnopqrst HTTP/1.1";
+
+	for (size_t length = 1; length <= 20; length++) {
+		char wanted[128];
+
+		snprintf(wanted, sizeof(wanted), "\"GET %.*s HTTP/1.1\" 206", (int)length,
+		         head + 4);
+		record.method = (struct lop_str){ head, 3 };
+		record.target = (struct lop_str){ head + 4, length };
+		ck_assert_str_eq(render("\"$request\" $status"), wanted);
+	}
+	ck_assert_str_eq(render("$request"), "GET /bcdefghijklmnopqrst HTTP/1.1");
+}
+END_TEST
+
 /* Pseudo-random bytes and lengths; the same in every run. */
 START_TEST(random_values_never_break_a_line)
 {
@@ -555,6 +602,8 @@ int main(void)
 	tcase_add_test(test, a_client_cannot_make_up_fields_outside_of_quotes);
 	tcase_add_test(test, json_strings_are_ascii_and_keep_every_character);
 	tcase_add_test(test, no_byte_forges_a_line_or_breaks_json);
+	tcase_add_test(test, every_place_of_a_short_value_is_looked_at);
+	tcase_add_test(test, a_clean_request_line_is_copied_as_it_stands);
 	tcase_add_test(test, random_values_never_break_a_line);
 	tcase_add_test(test, a_long_value_is_cut_and_leaves_room_for_the_others);
 	tcase_add_test(test, a_line_with_many_long_values_still_fits);
