@@ -6,25 +6,9 @@
 #include <errno.h>
 #include <string.h>
 
-enum { INCOMPLETE = 0, DONE = 1 };
+#include "token.h"
 
-/* tchar of RFC 9110 5.6.2. */
-/* clang-format off */
-static const uint8_t token_bytes[256] = {
-	['!'] = 1, ['#'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1, ['\''] = 1, ['*'] = 1, ['+'] = 1,
-	['-'] = 1, ['.'] = 1, ['^'] = 1, ['_'] = 1, ['`'] = 1, ['|'] = 1, ['~'] = 1,
-	['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1, ['5'] = 1, ['6'] = 1, ['7'] = 1,
-	['8'] = 1, ['9'] = 1,
-	['A'] = 1, ['B'] = 1, ['C'] = 1, ['D'] = 1, ['E'] = 1, ['F'] = 1, ['G'] = 1, ['H'] = 1,
-	['I'] = 1, ['J'] = 1, ['K'] = 1, ['L'] = 1, ['M'] = 1, ['N'] = 1, ['O'] = 1, ['P'] = 1,
-	['Q'] = 1, ['R'] = 1, ['S'] = 1, ['T'] = 1, ['U'] = 1, ['V'] = 1, ['W'] = 1, ['X'] = 1,
-	['Y'] = 1, ['Z'] = 1,
-	['a'] = 1, ['b'] = 1, ['c'] = 1, ['d'] = 1, ['e'] = 1, ['f'] = 1, ['g'] = 1, ['h'] = 1,
-	['i'] = 1, ['j'] = 1, ['k'] = 1, ['l'] = 1, ['m'] = 1, ['n'] = 1, ['o'] = 1, ['p'] = 1,
-	['q'] = 1, ['r'] = 1, ['s'] = 1, ['t'] = 1, ['u'] = 1, ['v'] = 1, ['w'] = 1, ['x'] = 1,
-	['y'] = 1, ['z'] = 1,
-};
-/* clang-format on */
+enum { INCOMPLETE = 0, DONE = 1 };
 
 struct parser {
 	const char *at;
@@ -236,7 +220,7 @@ static inline int parse_field(struct parser *parser, struct answer_field *field)
 {
 	const char *name = parser->at, *end = parser->end, *at = name;
 
-	while (at < end && token_bytes[(unsigned char)*at])
+	while (at < end && is_token_byte(*at))
 		at++;
 	if (at == end)
 		return INCOMPLETE;

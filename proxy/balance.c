@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "pool_private.h"
+#include "token.h"
 
 /* ---- methods -------------------------------------------------------------------------------- */
 
@@ -95,26 +96,10 @@ int balance_least(struct pool *pool, const struct level *level)
 
 /* ---- the option ----------------------------------------------------------------------------- */
 
-static bool is_token(const char *text)
-{
-	static const char others[] = "!#$%&'*+-.^_`|~";
-
-	if (*text == '\0')
-		return false;
-	for (; *text != '\0'; text++) {
-		const char lower = (char)(*text | 0x20);
-
-		if (!(*text >= '0' && *text <= '9') && !(lower >= 'a' && lower <= 'z') &&
-		    strchr(others, *text) == NULL)
-			return false;
-	}
-	return true;
-}
-
 static int take_name(struct balance *balance, enum balance_key key, const char *name,
                      const char *text, char *error, size_t error_size)
 {
-	if (!is_token(name)) {
+	if (!is_token((struct lop_str){ name, strlen(name) })) {
 		snprintf(error, error_size, "%s: '%s' is no name of a %s", text, name,
 		         key == KEY_COOKIE ? "cookie" : "field");
 		return -EINVAL;

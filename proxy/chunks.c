@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "token.h"
+
 /* Framing beyond this and eight times the data is no body but a burden. */
 #define FRAMING_MAX (64 * 1024)
 
@@ -40,12 +42,6 @@ static bool is_text(unsigned char byte)
 	return (byte >= 0x20 && byte != 0x7f) || byte == '\t';
 }
 
-static bool is_token(unsigned char byte)
-{
-	return (byte >= '0' && byte <= '9') || ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z') ||
-	       (byte != '\0' && strchr("!#$%&'*+-.^_`|~", byte) != NULL);
-}
-
 static enum place add_trailer(struct chunks *chunks, char byte)
 {
 	if (chunks->trailer_length == CHUNKS_TRAILER_MAX)
@@ -70,7 +66,7 @@ static enum place end_trailer(struct chunks *chunks)
 	const size_t length = chunks->trailer_length - chunks->line_start;
 	size_t name = 0;
 
-	while (name < length && is_token((unsigned char)line[name]))
+	while (name < length && is_token_byte(line[name]))
 		name++;
 	if (name == 0 || name == length || line[name] != ':')
 		return FAILED;
@@ -127,7 +123,7 @@ static enum place take_framing(struct chunks *chunks, unsigned char byte)
 		if (byte == '\r')
 			return LAST_LF;
 		chunks->line_start = chunks->trailer_length;
-		return is_token(byte) ? add_trailer(chunks, (char)byte) : FAILED;
+		return is_token_byte((char)byte) ? add_trailer(chunks, (char)byte) : FAILED;
 	case TRAILER:
 		if (byte == '\r')
 			return end_trailer(chunks);

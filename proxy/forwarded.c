@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "token.h"
+
 #define PSEUDONYM "lophttpd" /* in Via */
 
 static struct lop_str str(const char *text)
@@ -182,19 +184,6 @@ static void put_before(struct sink *sink, struct lop_str before)
 		return;
 	put(sink, before);
 	PUT(sink, ", ");
-}
-
-static bool is_token(struct lop_str text)
-{
-	for (size_t i = 0; i < text.length; i++) {
-		char byte = text.data[i];
-		bool letter = (byte | 0x20) >= 'a' && (byte | 0x20) <= 'z';
-		bool digit = byte >= '0' && byte <= '9';
-		if (!letter && !digit && byte != '.' && byte != '-' &&
-		    (byte == '\0' || strchr("!#$%&'*+^_`|~", byte) == NULL))
-			return false;
-	}
-	return text.length > 0;
 }
 
 /* token or quoted-string, RFC 9110 5.6. */

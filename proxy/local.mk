@@ -77,6 +77,8 @@ modules_proxy_la_SOURCES = \
 	proxy/shared.h \
 	proxy/sticky.c \
 	proxy/sticky.h \
+	proxy/token.c \
+	proxy/token.h \
 	proxy/tunnel.c \
 	proxy/upstream.c \
 	proxy/upstream.h \

@@ -225,13 +225,16 @@ tests_fuzz_fuzz_target_SOURCES = tests/fuzz/fuzz_target.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_target_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
 # The parsers of the proxy.
-tests_fuzz_fuzz_answer_SOURCES = tests/fuzz/fuzz_answer.c proxy/answer.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_answer_SOURCES = tests/fuzz/fuzz_answer.c proxy/answer.c proxy/token.c \
+	$(FUZZ_MAIN)
 tests_fuzz_fuzz_answer_CPPFLAGS = $(PROXY_CPPFLAGS)
 tests_fuzz_fuzz_answer_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-tests_fuzz_fuzz_chunks_SOURCES = tests/fuzz/fuzz_chunks.c proxy/chunks.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_chunks_SOURCES = tests/fuzz/fuzz_chunks.c proxy/chunks.c proxy/token.c \
+	$(FUZZ_MAIN)
 tests_fuzz_fuzz_chunks_CPPFLAGS = $(PROXY_CPPFLAGS)
 tests_fuzz_fuzz_chunks_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-tests_fuzz_fuzz_forwarded_SOURCES = tests/fuzz/fuzz_forwarded.c proxy/forwarded.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_forwarded_SOURCES = tests/fuzz/fuzz_forwarded.c proxy/forwarded.c proxy/token.c \
+	$(FUZZ_MAIN)
 tests_fuzz_fuzz_forwarded_CPPFLAGS = $(PROXY_CPPFLAGS)
 tests_fuzz_fuzz_forwarded_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_map_SOURCES = tests/fuzz/fuzz_map.c $(PROXY_ROUTES) $(FUZZ_MAIN)
@@ -283,6 +286,7 @@ POOL_PARTS = \
 	proxy/pool_queue.c \
 	proxy/shared.c \
 	proxy/sticky.c \
+	proxy/token.c \
 	tests/unit/standin.c \
 	tests/unit/standin.h
 tests_unit_test_balance_SOURCES = tests/unit/test_balance.c $(POOL_PARTS)
@@ -297,9 +301,9 @@ tests_unit_test_pool_shared_SOURCES = tests/unit/test_pool_shared.c $(POOL_PARTS
 tests_unit_test_pool_shared_CPPFLAGS = $(PROXY_CPPFLAGS)
 tests_unit_test_pool_shared_LDADD = $(CHECK_LIBS) $(CRYPTO_LIBS)
 tests_unit_test_pool_LDADD = $(CHECK_LIBS) $(CRYPTO_LIBS)
-tests_unit_test_answer_SOURCES = tests/unit/test_answer.c proxy/answer.c
+tests_unit_test_answer_SOURCES = tests/unit/test_answer.c proxy/answer.c proxy/token.c
 tests_unit_test_answer_CPPFLAGS = $(PROXY_CPPFLAGS)
-tests_unit_test_chunks_SOURCES = tests/unit/test_chunks.c proxy/chunks.c
+tests_unit_test_chunks_SOURCES = tests/unit/test_chunks.c proxy/chunks.c proxy/token.c
 tests_unit_test_chunks_CPPFLAGS = $(PROXY_CPPFLAGS)
 tests_unit_test_upstream_SOURCES = \
 	tests/unit/standin.c \
@@ -310,7 +314,7 @@ tests_unit_test_upstream_SOURCES = \
 	proxy/upstream_cache.c
 tests_unit_test_upstream_CPPFLAGS = $(PROXY_CPPFLAGS)
 tests_unit_test_upstream_LDADD = $(CHECK_LIBS)
-tests_unit_test_forwarded_SOURCES = tests/unit/test_forwarded.c proxy/forwarded.c
+tests_unit_test_forwarded_SOURCES = tests/unit/test_forwarded.c proxy/forwarded.c proxy/token.c
 tests_unit_test_forwarded_CPPFLAGS = $(PROXY_CPPFLAGS)
 tests_unit_test_route_SOURCES = tests/unit/test_route.c $(PROXY_ROUTES)
 tests_unit_test_route_CPPFLAGS = $(PROXY_CPPFLAGS)
