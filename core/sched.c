@@ -5,9 +5,8 @@
 
 void sched_init(struct sched *sched)
 {
-	list_init(&sched->begun);
-	list_init(&sched->fresh);
-	list_init(&sched->bulk);
+	for (int class = 0; class < SCHED_CLASSES; class++)
+		list_init(&sched->queues[class]);
 	sched->bulk_count = 0;
 }
 
@@ -25,18 +24,9 @@ void sched_push(struct sched *sched, struct sched_entry *entry, enum sched_class
 		return;
 	entry->queued = true;
 	entry->class = (uint8_t)class;
-	switch (class) {
-	case SCHED_BEGUN:
-		list_append(&sched->begun, &entry->node);
-		break;
-	case SCHED_FRESH:
-		list_append(&sched->fresh, &entry->node);
-		break;
-	case SCHED_BULK:
-		list_append(&sched->bulk, &entry->node);
+	list_append(&sched->queues[class], &entry->node);
+	if (class == SCHED_BULK)
 		sched->bulk_count++;
-		break;
-	}
 }
 
 void sched_remove(struct sched *sched, struct sched_entry *entry)
@@ -59,13 +49,13 @@ size_t sched_quantum(const struct sched *sched)
 	return share < SCHED_QUANTUM_MIN ? SCHED_QUANTUM_MIN : share;
 }
 
-/* What is queued there now. */
-static void run_round(struct sched *sched, struct list *queue)
+/* What of a class is queued now. */
+static void run_round(struct sched *sched, enum sched_class class)
 {
 	struct list round;
 
 	list_init(&round);
-	list_splice(&round, queue);
+	list_splice(&round, &sched->queues[class]);
 	while (!list_empty(&round)) {
 		struct sched_entry *entry = CONTAINER(round.next, struct sched_entry, node);
 
@@ -77,14 +67,15 @@ static void run_round(struct sched *sched, struct list *queue)
 static void run_bulk(struct sched *sched)
 {
 	const size_t quantum = sched_quantum(sched);
+	struct list *bulk = &sched->queues[SCHED_BULK];
 	size_t left = SCHED_TURN_BYTES;
 
 	for (size_t count = sched->bulk_count; count > 0 && left > 0; count--) {
 		struct sched_entry *entry;
 
-		if (list_empty(&sched->bulk))
+		if (list_empty(bulk))
 			break;
-		entry = CONTAINER(sched->bulk.next, struct sched_entry, node);
+		entry = CONTAINER(bulk->next, struct sched_entry, node);
 		sched_remove(sched, entry);
 		entry->run(entry, quantum);
 		left -= quantum < left ? quantum : left;
@@ -95,11 +86,11 @@ void sched_turn(struct sched *sched)
 {
 	for (int rounds = 0; rounds < SCHED_FRESH_ROUNDS; rounds++) {
 		/* A watch wakes a request. */
-		run_round(sched, &sched->begun);
-		run_round(sched, &sched->begun);
-		if (list_empty(&sched->fresh))
+		run_round(sched, SCHED_BEGUN);
+		run_round(sched, SCHED_BEGUN);
+		if (list_empty(&sched->queues[SCHED_FRESH]))
 			break;
-		run_round(sched, &sched->fresh);
+		run_round(sched, SCHED_FRESH);
 	}
 	run_bulk(sched);
 }

@@ -22,6 +22,7 @@ enum sched_class {
 	SCHED_BEGUN,
 	SCHED_FRESH,
 	SCHED_BULK,
+	SCHED_CLASSES,
 };
 
 struct sched_entry;
@@ -36,9 +37,7 @@ struct sched_entry {
 };
 
 struct sched {
-	struct list begun;
-	struct list fresh;
-	struct list bulk;
+	struct list queues[SCHED_CLASSES];
 	size_t bulk_count;
 };
 
@@ -59,7 +58,11 @@ void sched_turn(struct sched *sched);
 
 static inline bool sched_idle(const struct sched *sched)
 {
-	return list_empty(&sched->begun) && list_empty(&sched->fresh) && list_empty(&sched->bulk);
+	for (int class = 0; class < SCHED_CLASSES; class++) {
+		if (!list_empty(&sched->queues[class]))
+			return false;
+	}
+	return true;
 }
 
 /* Bytes that a bulk connection may send when it is its turn. */
