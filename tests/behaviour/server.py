@@ -9,6 +9,7 @@ chroot. With as_user=True it is started by an ordinary user instead (when the te
 that is how everything runs).
 """
 import atexit
+import contextlib
 import os
 import pwd
 import re
@@ -403,6 +404,19 @@ def need_tool(name):
     if not path:
         skip(name + " is not installed")
     return path
+
+
+@contextlib.contextmanager
+def mounted(folder, *arguments):
+    """A file system of its own at a folder; skips where this machine does not mount."""
+    need_root()
+    done = subprocess.run([need_tool("mount"), *arguments, folder], stderr=subprocess.PIPE)
+    if done.returncode:
+        skip("cannot mount %s: %s" % (" ".join(arguments), done.stderr.decode().strip()))
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", folder], check=False)
 
 
 def hurry(deadline):
