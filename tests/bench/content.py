@@ -12,18 +12,17 @@ import shutil
 import socket
 import statistics
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 
+sys.dont_write_bytecode = True
+
+from measure import cpu_ns, free_port  # noqa: E402
+
 PATH = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
 LHTTPD = os.path.abspath(os.environ.get("LHTTPD") or "lhttpd")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def nginx(binary, root, port, folder):
@@ -77,12 +76,7 @@ class Running:
 
     def cpu(self):
         """Seconds that the scheduler charged to all threads."""
-        total = 0
-        for thread in os.listdir("/proc/%d/task" % self.process.pid):
-            with open("/proc/%d/task/%s/schedstat" % (self.process.pid, thread),
-                      encoding="ascii") as file:
-                total += int(file.read().split()[0])
-        return total / 1e9
+        return cpu_ns([self.process.pid]) / 1e9
 
     def peak(self):
         with open("/proc/%d/status" % self.process.pid, encoding="ascii") as file:

@@ -69,8 +69,14 @@ static int connect_reader(int cpu)
 	    listen(listener, 1) != 0 ||
 	    getsockname(listener, (struct sockaddr *)&address, &length) != 0)
 		fail("listen");
-	if (fork() == 0)
+	switch (fork()) {
+	case -1:
+		fail("fork");
+		break;
+	case 0:
 		take(&address, cpu);
+		break;
+	}
 	return accept(listener, NULL, NULL);
 }
 

@@ -137,6 +137,12 @@ static void break_off(struct load *load, struct connection *conn)
 	conn->busy = false;
 }
 
+/* The clock decides when to ask, not the answers. */
+static bool is_timed(const struct load *load)
+{
+	return load->set.pause_ns > 0 || load->set.rate > 0.0;
+}
+
 static void ask(struct load *load, struct connection *conn, uint64_t since_ns)
 {
 	conn->asked_ns = since_ns;
@@ -175,7 +181,7 @@ static void answered(struct load *load, struct connection *conn)
 		close(conn->fd);
 		connect_one(load, conn);
 	}
-	if (load->set.pause_ns == 0 && load->set.rate == 0.0)
+	if (!is_timed(load))
 		ask(load, conn, now_ns());
 }
 
@@ -300,7 +306,7 @@ static void start(struct load *load)
 		fail("start");
 	for (unsigned i = 0; i < set->connections; i++)
 		connect_one(load, &load->connections[i]);
-	if (set->pause_ns > 0 || set->rate > 0.0)
+	if (is_timed(load))
 		return;
 	for (unsigned i = 0; i < set->connections; i++)
 		ask(load, &load->connections[i], now_ns());
@@ -353,7 +359,7 @@ static void report(struct load *load, uint64_t took_ns)
 		bytes += conn->received;
 		sum += (double)conn->received;
 		squares += (double)conn->received * (double)conn->received;
-		if ((load->set.pause_ns || load->set.rate > 0.0) && conn->busy)
+		if (is_timed(load) && conn->busy)
 			load->histogram[bucket_of(now - conn->asked_ns)]++;
 	}
 	for (; load->set.rate > 0.0 && load->due_ns < now; next_due(load))

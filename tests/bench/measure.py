@@ -469,7 +469,7 @@ class Bench:
                 "cpu": 1000 / gib, "busy": 1.0, "pss_kib": 0}
 
     def measure_encrypt(self, _name, workload):
-        """What no program that encrypts by itself can stay below."""
+        """The bare loop that tls-1m is held against."""
         if not (self.programs / "encrypt").exists():
             raise Failure("encrypt.c could not be compiled: OpenSSL's headers are missing")
         child = self.spawn([str(self.programs / "encrypt"), str(self.client_cpu),
