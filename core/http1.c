@@ -74,8 +74,8 @@ static enum http1_next answer(struct http1 *http1)
 	return HTTP1_GO;
 }
 
-/* Answers with an error of the body instead of what the hooks made, and ends the connection. A request that
- * was wrong in itself stays that: no smaller body would help. */
+/* Answers with an error of the body instead of what the hooks made, and ends the connection. A
+ * request that was wrong in itself stays that: no smaller body would help. */
 static enum http1_next answer_instead(struct http1 *http1, int status)
 {
 	if (http1->request->response.status == 400)

@@ -3,8 +3,8 @@
  * --autoindex-eager: makes the pages of the whole tree, one folder after the other, so that they are
  * there when somebody asks. Links to folders are not followed: what they lead to is met elsewhere.
  *
- * Names that the default root hides are other roots (see lop_root_hide()), and so they are walked as roots
- * of their own, whoever made them so.
+ * Names that the default root hides are other roots (see lop_root_hide()), and so they are walked as
+ * roots of their own, whoever made them so.
  */
 #include "autoindex.h"
 
@@ -109,20 +109,26 @@ static void begin_folder(struct walk *walk)
 	pop(walk);
 }
 
-static void end_folder(struct walk *walk)
+/* Folders come first in the order; the first of them is visited next. */
+static void push_found(struct walk *walk, const struct listing *listing)
 {
-	struct listing *listing = walk->page->listing;
 	const uint32_t *order = listing->sorts[SORT_NAME].order;
 
-	if (walk->page->state == PAGE_READY)
-		push_hidden(walk, listing);
-	/* Folders come first; the first of them is visited next. */
-	for (size_t i = listing->folder_count; walk->page->state == PAGE_READY && i > 0; i--) {
+	push_hidden(walk, listing);
+	for (size_t i = listing->folder_count; i > 0; i--) {
 		const struct entry *entry = listing_entry(listing, order[i - 1]);
 
 		if (!entry->link)
 			push_entry(walk, listing, entry);
 	}
+}
+
+static void end_folder(struct walk *walk)
+{
+	struct listing *listing = walk->page->listing;
+
+	if (walk->page->state == PAGE_READY)
+		push_found(walk, listing);
 	/* Of roots there may be more than descriptors: who serves from this one has it open. */
 	if (!listing->is_default)
 		lop_root_release(&listing->root);
