@@ -3,7 +3,9 @@
 """Every malformed request that this tree knows goes through the proxy to other servers: none of
 them ever sees two requests where the proxy saw one.
 
-The access logs are compared, section by section: a marker request goes before each shape.
+The access logs are compared, section by section: a marker request goes before each shape, and
+settling ones behind it. The proxy leaves a request whose client is gone; what the backend still read
+of it, it logs when it comes round to that connection, and not after what came by others later.
 """
 import glob
 import os
@@ -33,6 +35,7 @@ CORPUS = os.path.join(HERE, "..", "fuzz", "corpus", "request")
 INNER = b"GET /secret.txt HTTP/1.1\r\nHost: inner\r\nConnection: close\r\n\r\n"
 CONTENT = {"a.txt": b"alpha\n", "index.html": b"index\n", "secret.txt": b"secret\n"}
 ROOM = 80000                     # of one shape: longer ones only cost time
+ROUNDS = 4                       # of the backend, after which a connection that was left is dealt with
 
 
 class _Recorder:
@@ -105,7 +108,8 @@ class Other:
         if not binary:
             skip(name + " is not installed")
         folder = Path(scratch())
-        root = Path(tree(CONTENT))
+        self.token = os.urandom(16).hex().encode()
+        root = Path(tree({**CONTENT, "token": self.token}))
         if AM_ROOT:  # lighttpd opens its log when it is no longer root
             shutil.chown(folder, "www-data", "www-data")
         for _ in range(3):
@@ -126,12 +130,13 @@ class Other:
         self.log = folder / "access.log"
 
     def _ready(self):
-        end = time.monotonic() + seconds(5)
+        """Whether it answers, and not another that got the port first."""
+        end = time.monotonic() + seconds(20)
         while time.monotonic() < end and self.process.poll() is None:
             try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return True
-            except OSError:
+                with Connection(("127.0.0.1", self.port)) as connection:
+                    return connection.get("/token").body == self.token
+            except (OSError, Failure):
                 time.sleep(0.02)
         return False
 
@@ -139,7 +144,7 @@ class Other:
         for pid in processes.in_session(self.process.pid)[:1 if number == signal.SIGTERM else None]:
             os.kill(pid, number)
         try:
-            self.process.wait(seconds(5))
+            self.process.wait(seconds(20))
         except subprocess.TimeoutExpired:
             pass
         for pid in processes.in_session(self.process.pid):
@@ -182,6 +187,8 @@ def sections(log):
         mark = re.search(r"/mark-(\d+)", said)
         if mark:
             number = int(mark[1])
+        elif "/settle" in said:
+            continue
         elif number is not None:
             found.setdefault(number, []).append(said)
     return found
@@ -207,6 +214,8 @@ def none_sees_two(other):
         for number, shape in enumerate(sent):
             site.get("/mark-%d" % number)
             send_one(site, shape)
+            for _ in range(ROUNDS):
+                site.get("/settle")
         site.get("/mark-%d" % len(sent))
         count = site.get("/a.txt").status
     theirs, ours = sections(other.stop()), sections(read_log(folder + "/log"))
