@@ -397,6 +397,7 @@ AM_TESTS_ENVIRONMENT = \
 	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE; \
 	CK_TAP_LOG_FILE_NAME=-; export CK_TAP_LOG_FILE_NAME; \
 	CK_VERBOSITY=silent; export CK_VERBOSITY; \
+	CK_DEFAULT_TIMEOUT=30; export CK_DEFAULT_TIMEOUT; \
 	CK_TIMEOUT_MULTIPLIER='$(TEST_SLOWDOWN)'; export CK_TIMEOUT_MULTIPLIER; \
 	case $$f in *.py | */test_privileges*) leaks=0 ;; *) leaks=1 ;; esac; \
 	ASAN_OPTIONS="$${ASAN_OPTIONS-detect_leaks=$$leaks}"; export ASAN_OPTIONS; \

@@ -25,7 +25,8 @@ import time
 
 import trees
 from server import Server
-from tap import Failure, after_each, at_end, before_each, check, seconds, short, wait_for
+from tap import (Failure, after_each, at_end, before_each, check, patience, seconds, short,
+                 wait_for)
 
 REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP/1\.([01])")
 FIELD_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*"
@@ -138,7 +139,7 @@ class Peer:
     def _close(self):
         """A thread that reads was woken. While it holds the socket, the kernel would not close it;
         and it must not find another socket under the same number."""
-        end = time.monotonic() + seconds(5)
+        end = time.monotonic() + patience(5)
         while self.reading and time.monotonic() < end:
             time.sleep(0.0005)
         self.socket.close()
@@ -436,7 +437,7 @@ class Backend:
             self.down()
         for thread in self._threads:
             if thread is not threading.current_thread():
-                thread.join(seconds(10))
+                thread.join(patience(10))
         self.listener.close()
         if self in _backends:
             _backends.remove(self)
@@ -453,7 +454,7 @@ class Backend:
                 accepted = self.listener.accept()[0]
             except OSError:
                 return
-            accepted.settimeout(seconds(30))
+            accepted.settimeout(patience(30))
             if accepted.family != socket.AF_UNIX:
                 accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._lock:

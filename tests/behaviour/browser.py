@@ -14,7 +14,7 @@ import tempfile
 import time
 import urllib.request
 
-from tap import Failure, seconds, skip, wait_for
+from tap import Failure, patience, skip, wait_for
 
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -65,7 +65,7 @@ class Browser:
         return not os.path.exists(self.profile)
 
     def _port(self):
-        said, end = b"", time.monotonic() + seconds(20)
+        said, end = b"", time.monotonic() + patience(20)
         while time.monotonic() < end:
             if not select.select([self.process.stderr], [], [], 0.2)[0]:
                 continue
@@ -81,7 +81,7 @@ class Browser:
     # WebSocket, RFC 6455, as far as this needs it
 
     def _connect(self, port, url):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=seconds(20))
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=patience(20))
         self.socket.sendall(
             b"GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"
             b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n"

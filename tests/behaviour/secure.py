@@ -13,7 +13,7 @@ import sys
 
 import trees
 from server import AM_ROOT, Server
-from tap import Failure, seconds
+from tap import Failure, patience
 from wire import Connection
 
 KEYS = {"ec": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
@@ -35,7 +35,7 @@ if not os.path.exists(os.path.join(os.environ.get("LOPHTTPD_MODULE_PATH", ""), "
 def openssl(*arguments, data=b"", timeout=30):
     """Run openssl; returns its standard output."""
     done = subprocess.run(["openssl", *arguments], input=data, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=seconds(timeout))
+                          stderr=subprocess.PIPE, timeout=patience(timeout))
     if done.returncode != 0:
         raise Failure("openssl %s: %s" % (" ".join(arguments), done.stderr.decode()))
     return done.stdout

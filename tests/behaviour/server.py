@@ -22,8 +22,8 @@ import time
 
 import processes
 import trees
-from tap import (Failure, after_each, at_end, before_each, check, equal, on_failure, seconds, short,
-                 skip, wait_for)
+from tap import (Failure, after_each, at_end, before_each, check, equal, on_failure, patience,
+                 short, skip, wait_for)
 from wire import Connection, split_responses
 
 LHTTPD = os.path.abspath(os.environ.get("LHTTPD") or "lhttpd")
@@ -72,7 +72,7 @@ def identity(as_user):
     arguments = {"user": ORDINARY, "group": ORDINARY, "extra_groups": []}
     try:
         subprocess.run([LHTTPD, "-V"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                       cwd="/", env=environment(), timeout=seconds(10), **arguments)
+                       cwd="/", env=environment(), timeout=patience(10), **arguments)
     except PermissionError:
         skip("an ordinary user cannot reach " + LHTTPD)
     return arguments
@@ -83,7 +83,7 @@ def run(*arguments, as_user=False, cwd="/", env=None, timeout=10):
     try:
         done = subprocess.run([LHTTPD, *arguments], stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=cwd,
-                              env=env or environment(), timeout=seconds(timeout),
+                              env=env or environment(), timeout=patience(timeout),
                               start_new_session=True, **identity(as_user))
     except subprocess.TimeoutExpired as late:
         raise Failure("lhttpd %s did not end; it said %s"
@@ -277,9 +277,9 @@ class Server:
     def wait(self, timeout=5.0):
         """Wait until the first process has ended; returns its status (negative: the signal)."""
         try:
-            return self.process.wait(seconds(timeout))
+            return self.process.wait(patience(timeout))
         except subprocess.TimeoutExpired:
-            raise Failure("the server did not end within %.1f s" % seconds(timeout)) from None
+            raise Failure("the server did not end within %.1f s" % patience(timeout)) from None
 
     def stop(self, number=signal.SIGTERM):
         """Stop it as an administrator would, and insist that it ends well and leaves nothing."""
@@ -306,7 +306,7 @@ class Server:
             except ProcessLookupError:
                 pass
         try:
-            self.process.wait(seconds(5))
+            self.process.wait(patience(5))
             wait_for(lambda: not processes.in_session(self.process.pid), 5,
                      "the end of all its processes")
         finally:

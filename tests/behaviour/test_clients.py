@@ -25,7 +25,7 @@ CLEAN = {"PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin", "LC_ALL": "C",
 def client(*command, cwd=None, status=0):
     """Run a client program; its exit status must be this. Returns what it printed."""
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=CLEAN,
-                          cwd=cwd or scratch(), timeout=seconds(25), stdin=subprocess.DEVNULL)
+                          cwd=cwd or scratch(), timeout=patience(25), stdin=subprocess.DEVNULL)
     equal(done.returncode, status, "exit status of %s (%s)"
           % (" ".join(command), done.stdout.decode("utf-8", "replace")[-2000:]))
     return done.stdout
@@ -138,7 +138,7 @@ def wget_reports_what_is_missing():
 
 @test
 def the_http_client_of_python():
-    connection = http.client.HTTPConnection("127.0.0.1", site.port_number, timeout=seconds(10))
+    connection = http.client.HTTPConnection("127.0.0.1", site.port_number, timeout=patience(10))
     try:
         for target, status, body in (("/a.txt", 200, b"alpha\n"), ("/missing", 404, None),
                                      ("/folder", 301, None), ("/big.iso", 200, BIG)):

@@ -70,7 +70,7 @@ def run_frontend(*arguments, as_user=False):
     """Run it to its end. Returns (status, stdout, stderr)."""
     done = subprocess.run([FRONTEND, *arguments], stdin=subprocess.DEVNULL, cwd="/",
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(),
-                          timeout=seconds(10), start_new_session=True, **identity(as_user))
+                          timeout=patience(10), start_new_session=True, **identity(as_user))
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 

@@ -194,7 +194,7 @@ def notified(name, workers):
         notify.bind(name)
         if not name.startswith("\0"):
             os.chmod(name, 0o777)
-        notify.settimeout(seconds(5))
+        notify.settimeout(patience(5))
         with Server(CONTENT, workers=workers, env={"NOTIFY_SOCKET": name.replace("\0",
                                                                                  "@")}) as server:
             def message():

@@ -68,7 +68,7 @@ def provider(name, *options, **arguments):
 
 def ask(server, total, first=0, between=None):
     """So many numbered requests on one connection, pipelined; between(count) after each batch."""
-    with socket.create_connection(server.address, timeout=seconds(30)) as connection:
+    with socket.create_connection(server.address, timeout=patience(30)) as connection:
         answered = 0
         data = b""
         while answered < total:
@@ -187,7 +187,7 @@ class TrafficUntilKilled:
 
     def run(self):
         try:
-            with socket.create_connection(self.address, timeout=seconds(10)) as connection:
+            with socket.create_connection(self.address, timeout=patience(10)) as connection:
                 while True:
                     connection.sendall(b"GET /a.txt?%d HTTP/1.1\r\nHost: x\r\n\r\n" % self.count)
                     data = b""
@@ -572,7 +572,7 @@ def syslog_sends_by_udp():
             receiver.close()
             continue  # no IPv6 here
         with receiver:
-            receiver.settimeout(seconds(5))
+            receiver.settimeout(patience(5))
             port = receiver.getsockname()[1]
             with Server(CONTENT, "-L", "syslog", "--syslog-socket", "%s:%d" % (name, port),
                         quiet=False) as server:
@@ -587,7 +587,7 @@ def syslog_sends_by_udp():
 def syslog_by_udp_goes_on_when_somebody_listens_again():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
-        receiver.settimeout(seconds(10))
+        receiver.settimeout(patience(10))
         where = receiver.getsockname()
         with Server(CONTENT, "-L", "syslog", "--syslog-socket", "%s:%d" % where,
                     quiet=False) as server:
@@ -598,7 +598,7 @@ def syslog_by_udp_goes_on_when_somebody_listens_again():
                      "a report")
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:
                 again.bind(where)
-                again.settimeout(seconds(10))
+                again.settimeout(patience(10))
                 ask(server, 1, 3)
                 while b"?3 " not in again.recv(65536):
                     pass

@@ -306,7 +306,7 @@ def random_streams_of_requests_in_random_pieces():
                         equal(response.body, content, "body; seed %d" % seed)
             finally:
                 if sender.is_alive():
-                    sender.join(seconds(1))
+                    sender.join(patience(5))
             connection.expect_silence(0.01)
 
 

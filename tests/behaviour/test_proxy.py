@@ -150,7 +150,7 @@ def a_kept_connection_goes_after_its_time():
     upstream = Upstream(answer)
     with proxy(upstream, "--idle-timeout", "200ms") as server:
         equal(server.get("/").body, b"ok")
-        check(ended.wait(seconds(5)), "the kept connection stays")
+        check(ended.wait(patience(5)), "the kept connection stays")
 
 
 @test
@@ -395,7 +395,7 @@ def a_client_that_goes_away_takes_the_exchange_with_it():
         with server.connect() as connection:
             connection.send(make_request("GET", "/"))
             wait_for(lambda: upstream.heads, what="the request at the upstream")
-        check(gone.wait(seconds(5)), "the upstream is still asked")
+        check(gone.wait(patience(5)), "the upstream is still asked")
 
 
 def certificates():

@@ -211,7 +211,7 @@ def what_comes_late_behind_an_answer_is_never_an_answer():
     for _ in range(10):
         sent.clear()
         answer_to(script)
-        check(sent.wait(seconds(5)), "the backend does not get rid of its bytes")
+        check(sent.wait(patience(5)), "the backend does not get rid of its bytes")
         still_good()
 
 

@@ -43,7 +43,7 @@ class Held:
         with self.lock:
             self.running += 1
             self.most = max(self.most, self.running)
-        self.event.wait(seconds(10))
+        self.event.wait(patience(10))
         with self.lock:
             self.running -= 1
         self.before(request)

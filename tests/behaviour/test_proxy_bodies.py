@@ -241,7 +241,7 @@ def interim_answers_come_at_once():
 
     def script(request):
         request.send(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n")
-        seen.wait(seconds(5))
+        seen.wait(patience(5))
         request.answer(200, b"hello\n")
     backend.script = script
     with site.connect() as connection:
@@ -346,7 +346,7 @@ def a_slow_backend_slows_the_upload():
     released = threading.Event()
 
     def script(request):
-        released.wait(seconds(20))
+        released.wait(patience(20))
         request.read_body()
         request.answer(200, b"%d" % len(request.body))
     backend.script = script
@@ -406,7 +406,7 @@ def the_first_bytes_of_a_body_pass_before_the_last_are_there():
     backend.script = script
     with site.connect() as connection:
         connection.send(make_request("POST", "/x", "Content-Length: 10") + b"hello")
-        check(started.wait(seconds(5)), "the body is held back")
+        check(started.wait(patience(5)), "the body is held back")
         connection.send(b"world")
         equal(connection.read_response().status, 200, "status")
 
@@ -418,7 +418,7 @@ def the_first_bytes_of_an_answer_pass_before_the_last_are_there():
     def script(request):
         for piece in (b"5\r\nhello\r\n", b"5\r\nworld\r\n"):
             request.send(piece)
-            seen.wait(seconds(5))
+            seen.wait(patience(5))
         request.send(b"0\r\n\r\n")
     backend.script = lambda request: (
         request.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), script(request))

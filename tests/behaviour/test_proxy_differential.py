@@ -144,7 +144,7 @@ class Other:
         for pid in processes.in_session(self.process.pid)[:1 if number == signal.SIGTERM else None]:
             os.kill(pid, number)
         try:
-            self.process.wait(seconds(20))
+            self.process.wait(patience(20))
         except subprocess.TimeoutExpired:
             pass
         for pid in processes.in_session(self.process.pid):

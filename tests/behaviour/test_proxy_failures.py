@@ -75,7 +75,7 @@ def a_request_that_got_something_back_is_not_repeated():
 
     def script(request):
         request.send(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhel")
-        seen.wait(seconds(5))
+        seen.wait(patience(5))
         request.close()
     one, two, site = pair(script)
     with one, two, site:

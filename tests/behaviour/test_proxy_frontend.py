@@ -116,7 +116,7 @@ def comments_and_blank_lines_are_skipped():
 def refuses(text, *words):
     import subprocess
     done = subprocess.run([program(), "-t", written(text)], capture_output=True, text=True,
-                          cwd="/", env=environment(), timeout=seconds(10))
+                          cwd="/", env=environment(), timeout=patience(10))
     within(done.returncode, (1, 2), "exit status for %r" % text)
     said = done.stderr.strip()
     equal(len(said.splitlines()), 1, "lines: " + said)
@@ -136,7 +136,7 @@ def a_wrong_line_is_explained_with_its_number():
 def without_a_file_it_says_what_it_wants():
     import subprocess
     done = subprocess.run([program()], capture_output=True, text=True, cwd="/",
-                          env=environment(), timeout=seconds(10), stdin=subprocess.DEVNULL)
+                          env=environment(), timeout=patience(10), stdin=subprocess.DEVNULL)
     within(done.returncode, (1, 2), "exit status")
     check("FILE" in done.stderr or "file" in done.stderr, "message: " + done.stderr)
 

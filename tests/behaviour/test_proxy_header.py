@@ -362,7 +362,7 @@ def need_proxy():
 def asked_from(source, address, request=REQUEST):
     """What the server at the address answers to a client with this address of its own."""
     with socket.socket() as client:
-        client.settimeout(seconds(10))
+        client.settimeout(patience(10))
         client.bind((source, 0))
         client.connect(address)
         client.sendall(request)
@@ -394,7 +394,7 @@ class Program:
     def __exit__(self, *_):
         self._process.terminate()
         try:
-            self._process.wait(seconds(5))
+            self._process.wait(patience(5))
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -434,7 +434,7 @@ def curl_in_front():
     with Proxied() as server:
         done = subprocess.run([curl, "-sS", "--haproxy-protocol", server.url + "/a.txt"],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              timeout=seconds(20))
+                              timeout=patience(20))
         if b"--haproxy-protocol" in done.stdout:
             skip("this curl knows nothing of it")
         equal(done.stdout, b"alpha\n", "body")

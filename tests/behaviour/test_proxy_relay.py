@@ -112,7 +112,7 @@ def a_drain_finishes_what_runs_and_closes_what_is_kept():
     release = threading.Event()
 
     def script(request):
-        release.wait(seconds(10))
+        release.wait(patience(10))
         request.answer(200, b"finished\n")
     with proxy("--map", "/=" + backend.url, "--drain-timeout", ms(20)) as server:
         backend.script = script
@@ -251,7 +251,7 @@ def a_proxied_connection_needs_little_memory():
         skip("a build with sanitizers needs more")
     release = threading.Event()
     with Backend(backlog=1000) as upstream, proxy("--map", "/=" + upstream.url) as server:
-        upstream.script = lambda request: (release.wait(seconds(25)), request.answer(200, b"x"))
+        upstream.script = lambda request: (release.wait(patience(25)), request.answer(200, b"x"))
         first = [server.connect() for _ in range(100)]
         for connection in first:
             connection.send(make_request("GET", "/x"))

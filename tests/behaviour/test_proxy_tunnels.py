@@ -349,7 +349,7 @@ def node_speaks_websocket_through_the_proxy():
     with tempfile.TemporaryDirectory() as folder:
         for flags in (["--experimental-websocket"], []):
             done = subprocess.run([node, *flags, "-e", program], capture_output=True, text=True,
-                                  timeout=seconds(30), cwd=folder,
+                                  timeout=patience(30), cwd=folder,
                                   env={**os.environ, "NODE_NO_WARNINGS": "1"})
             if "bad option" not in done.stderr:
                 break

@@ -186,7 +186,7 @@ def a_kernel_without_seccomp_ends_the_start_and_it_is_said():
     need_sandbox()
     done = subprocess.run([sys.executable, "-c", WITHOUT_SECCOMP, LHTTPD, "-R", tree(CONTENT),
                            "-p", "0", "-q", "-n", "1"], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=seconds(20))
+                          stderr=subprocess.PIPE, timeout=patience(20))
     errors = done.stderr.decode()
     equal(done.returncode, 1, "exit status: " + errors)
     check("'seccomp' does not close: " + os.strerror(errno.ENOSYS) in errors and

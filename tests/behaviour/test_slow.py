@@ -162,7 +162,7 @@ def a_reader_that_trickles_is_cut_off():
     with site.connect(receive_buffer=8192) as connection:
         connection.send(make_request("GET", "/big.bin"))
         begun, received = time.monotonic(), 0
-        connection.socket.settimeout(seconds(10))
+        connection.socket.settimeout(patience(10))
         try:
             while time.monotonic() < begun + seconds(SEND * 8) + 1:
                 data = connection.socket.recv(200)

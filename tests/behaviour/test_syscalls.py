@@ -43,7 +43,7 @@ class Trace:
     def _end(self):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        self.process.wait(seconds(5))
+        self.process.wait(patience(5))
         self.process.stderr.close()
 
     def __exit__(self, *_):

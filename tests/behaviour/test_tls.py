@@ -337,7 +337,7 @@ def a_client_that_only_changes_keys_keeps_nobody_waiting():
             pass
         finally:
             os.kill(site.pid, signal.SIGCONT)
-        many.socket.settimeout(seconds(10))
+        many.socket.settimeout(patience(10))
         try:
             many.send(data[sent:])
         except OSError:
@@ -376,7 +376,7 @@ def a_client_cannot_renegotiate():
 def openssl_client(*arguments, data=b"", server=site):
     done = subprocess.run([need_tool("openssl"), "s_client", "-connect",
                            "127.0.0.1:%d" % server.port_number, *arguments], input=data,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds(15))
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=patience(15))
     return done.stdout.decode("utf-8", "replace")
 
 

@@ -114,7 +114,7 @@ def response_for(certificate, days="5"):
 def s_client(server, *arguments):
     done = subprocess.run(["openssl", "s_client", "-connect", "127.0.0.1:%d" % server.port_number,
                            *arguments], input=b"", stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, timeout=seconds(15))
+                          stderr=subprocess.STDOUT, timeout=patience(15))
     return done.stdout.decode("utf-8", "replace")
 
 
@@ -157,7 +157,7 @@ def curl_gets_a_page():
     done = subprocess.run([need_tool("curl"), "-sS", "--fail", "--cacert", authority.path,
                            "--resolve", "host.test:%d:127.0.0.1" % site.port_number,
                            "https://host.test:%d/a" % site.port_number],
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=seconds(15))
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=patience(15))
     equal((done.returncode, done.stdout), (0, b"a"), "curl: %r" % done.stderr)
 
 
@@ -172,7 +172,7 @@ def openssl_finds_the_chain_in_order():
 def sslscan_finds_nothing_weak():
     need_tool("sslscan")
     done = subprocess.run(["sslscan", "--no-colour", "127.0.0.1:%d" % site.port_number],
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds(80))
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=patience(80))
     said = done.stdout.decode("utf-8", "replace")
     for version, state in (("SSLv2", "disabled"), ("SSLv3", "disabled"), ("TLSv1.0", "disabled"),
                            ("TLSv1.1", "disabled"), ("TLSv1.2", "enabled"),

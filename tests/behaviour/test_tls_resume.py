@@ -89,7 +89,7 @@ def openssl_client(*arguments):
     done = subprocess.run(["openssl", "s_client", "-ign_eof", "-connect",
                            "127.0.0.1:%d" % site.port_number, *arguments],
                           input=make_request("GET", "/a", "Connection: close"),
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds(15))
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=patience(15))
     return done.stdout.decode("utf-8", "replace")
 
 

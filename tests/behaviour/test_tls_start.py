@@ -195,7 +195,7 @@ def the_hybrid_group_is_used_where_the_library_has_it():
     def said(*arguments):
         return subprocess.run(["openssl", *arguments], stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              timeout=seconds(15)).stdout.decode("utf-8", "replace")
+                              timeout=patience(15)).stdout.decode("utf-8", "replace")
 
     has = "X25519MLKEM768" in said("list", "-tls1_3", "-tls-groups")
     with SecureServer({"a": b"a"}, "-C", good.both) as server:

@@ -100,7 +100,7 @@ def curl_uploads_a_file():
             with open(source, "wb") as file:
                 file.write(data)
             said = subprocess.run([need_tool("curl"), "-sS", "-w", "%{http_code}", "--upload-file",
-                                   source, own.url], capture_output=True, timeout=seconds(20))
+                                   source, own.url], capture_output=True, timeout=patience(20))
             equal(said.stdout, b"/upload/f\n201", "what curl says")
             equal(stored(own, "f"), data, "what was stored")
 
@@ -741,7 +741,7 @@ def curl_sends_a_form():
         file.write(b"by curl")
     said = subprocess.run([curl, "-sS", "-o", "/dev/null", "-w", "%{http_code}", "-F",
                            'files=@"%s"' % source.replace('"', '\\"'),
-                           with_form.url + "/upload/"], capture_output=True, timeout=seconds(10))
+                           with_form.url + "/upload/"], capture_output=True, timeout=patience(10))
     equal(said.stdout, b"201", "status; %s" % said.stderr)
     equal(stored(with_form, 'quo"te'), b"by curl", "what was stored")
 

@@ -9,7 +9,7 @@ import select
 import socket
 import time
 
-from tap import Failure, check, equal, seconds, short
+from tap import Failure, check, equal, patience, short
 
 SINGLE_FIELDS = {"content-length", "content-type", "date", "server", "etag", "last-modified",
                  "location", "content-range", "accept-ranges", "transfer-encoding", "retry-after",
@@ -94,7 +94,7 @@ class Connection:
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.socket.settimeout(seconds(timeout))
+        self.socket.settimeout(patience(timeout))
         self.timeout = timeout
         self.buffer = b""
         try:
@@ -145,7 +145,7 @@ class Connection:
             data = self.socket.recv(262144)
         except socket.timeout:
             raise Failure("the server sent nothing for %.1f s; so far: %s"
-                          % (seconds(self.timeout), short(self.buffer))) from None
+                          % (patience(self.timeout), short(self.buffer))) from None
         self.buffer += data
         return bool(data)
 
@@ -225,7 +225,7 @@ class Connection:
                 break
             except socket.timeout:
                 raise Failure("the server did not close within %.1f s; it sent %s"
-                              % (seconds(self.timeout), short(b"".join(parts)))) from None
+                              % (patience(self.timeout), short(b"".join(parts)))) from None
             if not data:
                 break
             parts.append(data)
