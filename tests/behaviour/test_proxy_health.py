@@ -100,12 +100,12 @@ def a_success_between_forgives():
         check(len(farm.backends[0].take()) >= 19, "it was left out")
 
 
-@test
+@test(punctual=0.1)
 def a_server_that_is_slow_is_left_out():
     with Farm() as farm, proxy("--map", "/=" + farm.urls(), "--fail-limit", "3", "--eject-time",
-                               "60", "--slow-limit", ms(0.05)) as site:
+                               "60", "--slow-limit", ms(0.3)) as site:
         def slow(request):
-            time.sleep(seconds(0.1))
+            time.sleep(seconds(0.4))
             request.answer(200, b"0")
         farm.backends[0].script = slow
         found = answers(site, 14)
@@ -204,10 +204,7 @@ def a_server_that_comes_back_is_used_within_one_interval():
         farm.backends[0].down()
         wait_for(lambda: answers(site, 4) == [1] * 4, 10, "the first to be left out")
         farm.backends[0].start()
-        begun = time.monotonic()
-        wait_for(lambda: 0 in answers(site, 2), 10, "its return")
-        took = time.monotonic() - begun
-        check(took < seconds(0.5) + 1, "it took %.2f s" % took)
+        wait_for(lambda: 0 in answers(site, 2), 1.5, "its return")
 
 
 @test

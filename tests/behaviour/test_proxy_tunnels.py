@@ -180,7 +180,7 @@ def the_end_of_one_side_reaches_the_other():
         equal(connection.read_until_close(), b"", "bytes at the end")
 
 
-@test
+@test(punctual=0.2)
 def an_idle_tunnel_ends():
     backend.script = websocket.echo
     with proxy("--map", "/=" + backend.url, "--tunnel-timeout", ms(0.5)) as server:
@@ -195,7 +195,7 @@ def an_idle_tunnel_ends():
             wait_for(lambda: peer.ended, 5, "the end of the upstream connection")
 
 
-@test
+@test(punctual=0.2)
 def a_tunnel_outlives_the_timeouts_of_requests():
     backend.script = websocket.echo
     with proxy("--map", "/=" + backend.url, "--response-timeout", ms(0.3),

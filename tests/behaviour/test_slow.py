@@ -24,14 +24,11 @@ def timeouts(**changed):
 site = Server(CONTENT, *timeouts(), "--min-send-rate", "20000")
 
 
-def ends_between(connection, earliest, latest):
-    """The server ends the connection in this window, counted from now; returns what it sent."""
-    begun = time.monotonic()
-    connection.socket.settimeout(seconds(latest) + 5)
+def ends_after(connection, begun, earliest):
+    """The server ends the connection, and not earlier than so long after; returns what it sent."""
     data = connection.read_until_close()
     took = time.monotonic() - begun
     check(seconds(earliest) * 0.9 <= took, "the server ended it after %.2f s already" % took)
-    check(took <= seconds(latest) + 0.5, "the server ended it only after %.2f s" % took)
     return data
 
 
@@ -47,20 +44,21 @@ def only_408_or_nothing(data):
 def a_half_sent_header_is_408():
     for start in (b"GET /a.txt HTTP/1.1\r\nHost: x\r\n", b"GE",
                   b"GET /a.txt HTTP/1.1\r\nHost: x\r\n\r"):
+        begun = time.monotonic()
         with site.connect() as connection:
             connection.send(start)
-            answers = split_responses(ends_between(connection, HEADER, HEADER * 3))
+            answers = split_responses(ends_after(connection, begun, HEADER))
             equal([answer.status for answer in answers], [408], "statuses")
             check(answers[0].says_close, "a 408 must close")
 
 
 @test
 def a_header_that_trickles_is_408():
+    begun = time.monotonic()
     with site.connect() as connection:
-        begun = time.monotonic()
         ended = False
         connection.send(b"GET /a.txt HTTP/1.1\r\nHost: x\r\nX: ")
-        while not ended and time.monotonic() < begun + seconds(HEADER * 4) + 1:
+        while not ended and time.monotonic() < begun + patience(HEADER * 4):
             try:
                 connection.send(b"y")
                 connection.socket.settimeout(0.05)
@@ -77,18 +75,20 @@ def a_header_that_trickles_is_408():
 
 @test
 def a_silent_connection_is_closed():
+    begun = time.monotonic()
     with site.connect() as connection:
-        only_408_or_nothing(ends_between(connection, HEADER * 0.9, max(HEADER, KEEPALIVE) * 3))
+        only_408_or_nothing(ends_after(connection, begun, HEADER * 0.9))
 
 
-@test
+@test(punctual=HEADER / 2)
 def an_idle_connection_is_closed_without_a_word():
     with site.connect() as connection:
+        begun = time.monotonic()
         equal(connection.get("/a.txt").body, A, "body")
-        equal(ends_between(connection, KEEPALIVE, KEEPALIVE * 3), b"", "last words")
+        equal(ends_after(connection, begun, KEEPALIVE), b"", "last words")
 
 
-@test
+@test(punctual=KEEPALIVE / 2)
 def a_connection_in_use_is_not_idle():
     with site.connect() as connection:
         for _ in range(5):
@@ -96,12 +96,13 @@ def a_connection_in_use_is_not_idle():
             time.sleep(seconds(KEEPALIVE) / 3)
 
 
-@test
+@test(punctual=HEADER / 2)
 def a_second_header_that_stops_is_408():
     with site.connect() as connection:
         equal(connection.get("/a.txt").body, A, "body")
+        begun = time.monotonic()
         connection.send(b"GET /a.txt HTTP/1.1\r\n")
-        answers = split_responses(ends_between(connection, HEADER, HEADER * 3))
+        answers = split_responses(ends_after(connection, begun, HEADER))
         equal([answer.status for answer in answers], [408], "statuses")
 
 
@@ -110,7 +111,7 @@ def empty_lines_do_not_keep_a_connection_alive():
     with site.connect() as connection:
         begun = time.monotonic()
         try:
-            while time.monotonic() < begun + seconds(KEEPALIVE * 5):
+            while time.monotonic() < begun + patience(KEEPALIVE * 2):
                 connection.send(b"\r\n")
                 time.sleep(0.05)
         except OSError:
@@ -121,13 +122,14 @@ def empty_lines_do_not_keep_a_connection_alive():
             raise Failure("empty lines keep a connection open") from None
 
 
-@test
+@test(punctual=HEADER / 2)
 def a_body_that_stops_ends_the_connection():
     for request in (make_request("GET", "/a.txt", "Content-Length: 100") + b"hello",
                     make_request("GET", "/a.txt", "Transfer-Encoding: chunked") + b"5\r\nhel"):
+        begun = time.monotonic()
         with site.connect() as connection:
             connection.send(request)
-            answers = split_responses(ends_between(connection, BODY, BODY * 4))
+            answers = split_responses(ends_after(connection, begun, BODY))
             check(len(answers) <= 1, "%d answers" % len(answers))
             for answer in answers:
                 within(answer.status, (200, 408), "status")
@@ -139,7 +141,7 @@ def a_body_that_trickles_ends_the_connection():
         connection.send(make_request("GET", "/a.txt", "Content-Length: 100000"))
         begun = time.monotonic()
         try:
-            while time.monotonic() < begun + seconds(BODY * 6) + 1:
+            while time.monotonic() < begun + patience(BODY * 4):
                 connection.send(b"x")
                 time.sleep(0.05)
         except OSError:
@@ -164,7 +166,7 @@ def a_reader_that_trickles_is_cut_off():
         begun, received = time.monotonic(), 0
         connection.socket.settimeout(patience(10))
         try:
-            while time.monotonic() < begun + seconds(SEND * 8) + 1:
+            while time.monotonic() < begun + patience(SEND * 3):
                 data = connection.socket.recv(200)
                 received += len(data)
                 if not data:
@@ -182,7 +184,7 @@ def a_reader_that_trickles_is_cut_off():
 
 @test
 def a_reader_of_pipelined_answers_that_stops_is_cut_off():
-    with site.connect(receive_buffer=8192, timeout=1) as connection:
+    with site.connect(receive_buffer=8192, timeout=0.25) as connection:
         try:
             for _ in range(50):
                 connection.send(make_request("GET", "/big.bin"))
@@ -191,7 +193,7 @@ def a_reader_of_pipelined_answers_that_stops_is_cut_off():
         site.wait_for_connections(0, SEND * 5)
 
 
-@test
+@test(punctual=SEND / 4)
 def a_slow_but_honest_download_goes_on():
     """Some 800 kB/s for several times the send timeout, through a small receive buffer."""
     size = 2200000
@@ -215,9 +217,7 @@ def a_client_that_leaves_half_a_request_is_forgotten():
     with site.connect() as connection:
         connection.send(b"GET /a.txt HTTP/1.1\r\nHost: x\r\n")
         connection.finish_sending()
-        begun = time.monotonic()
         only_400_or_408(connection.read_until_close())
-        check(time.monotonic() - begun < seconds(HEADER * 3), "the half-closed connection lives on")
 
 
 def only_400_or_408(data):
@@ -245,7 +245,7 @@ def a_client_that_vanishes_in_a_download_is_forgotten():
         site.wait_for_connections(0, SEND * 3)
 
 
-@test
+@test(punctual=HEADER / 2)
 def three_hundred_slow_clients_do_not_slow_a_quick_one():
     slow = [site.connect(receive_buffer=8192) for _ in range(300)]
     try:
@@ -256,14 +256,14 @@ def three_hundred_slow_clients_do_not_slow_a_quick_one():
         for _ in range(50):
             equal(site.get("/a.txt").body, A, "body")
         took = time.monotonic() - begun
-        check(took < seconds(1.5), "50 small requests took %.2f s beside slow clients" % took)
+        check(took < patience(1.5), "50 small requests took %.2f s beside slow clients" % took)
         site.wait_for_connections(0, max(SEND, HEADER) * 8)
     finally:
         for connection in slow:
             connection.close()
 
 
-@test
+@test(punctual=HEADER / 2)
 def small_requests_come_quickly_beside_bulk_downloads():
     """The scheduler: twenty clients that read as fast as they can, one that wants a small file."""
     stop = threading.Event()
@@ -287,14 +287,14 @@ def small_requests_come_quickly_beside_bulk_downloads():
                 equal(connection.get("/a.txt").body, A, "body")
                 times.append(time.monotonic() - begun)
         median = sorted(times)[len(times) // 2]
-        check(median < seconds(0.5), "the median of small requests is %.3f s" % median)
+        check(median < patience(0.5), "the median of small requests is %.3f s" % median)
     finally:
         stop.set()
         for thread in threads:
             thread.join()
 
 
-@test
+@test(punctual=HEADER / 2)
 def time_outs_leave_no_descriptor_behind():
     site.wait_for_connections(0, 5)
     equal(site.get("/a.txt").body, A, "body")
@@ -324,7 +324,7 @@ def slowest_request_while(flood, duration=1.0):
     return slowest
 
 
-@test
+@test(punctual=HEADER / 2)
 def a_body_that_floods_after_the_refusal_leaves_room_for_others():
     with site.connect() as connection:
         connection.send(make_request("POST", "/a.txt", "Content-Length: 99999999999"))
@@ -334,10 +334,10 @@ def a_body_that_floods_after_the_refusal_leaves_room_for_others():
             while time.monotonic() < until:
                 connection.socket.send(b"x" * (1 << 18))
         slowest = slowest_request_while(flood)
-    check(slowest < seconds(0.5), "a small request took %.2f s" % slowest)
+    check(slowest < patience(0.5), "a small request took %.2f s" % slowest)
 
 
-@test
+@test(punctual=HEADER / 2)
 def a_pipeline_without_end_leaves_room_for_others():
     with site.connect() as connection:
         def flood(until):
@@ -352,7 +352,7 @@ def a_pipeline_without_end_leaves_room_for_others():
                     rest = rest or wire
                     rest = rest[connection.socket.send(rest):]
         slowest = slowest_request_while(flood)
-    check(slowest < seconds(0.5), "a small request took %.2f s" % slowest)
+    check(slowest < patience(0.5), "a small request took %.2f s" % slowest)
 
 
 if __name__ == "__main__":
