@@ -62,6 +62,12 @@ def status(pid):
     return {name: value.strip() for name, value in pairs}
 
 
+def traced(pid):
+    """Whether strace has a process that waits, which is in its call again."""
+    found = status(pid)
+    return found.get("TracerPid", "0") != "0" and found.get("State", "").startswith("S")
+
+
 def descriptors(pid):
     """What the open descriptors of a process point at: {number: text}.
 
@@ -99,14 +105,21 @@ def has_sandbox():
     return bool(folder) and os.path.exists(folder + "/sandbox.so")
 
 
-def accepted(port):
-    """How many accepted IPv4 connections to this port are held open by some process."""
-    count = 0
+def _connections(port):
+    """The fields of /proc/net/tcp for the accepted IPv4 connections to this port."""
     with open("/proc/net/tcp") as file:
         next(file)
         for line in file:
             fields = line.split()
-            listens, inode = fields[3] == "0A", int(fields[9])
-            if int(fields[1].split(":")[1], 16) == port and not listens and inode != 0:
-                count += 1
-    return count
+            if int(fields[1].split(":")[1], 16) == port and fields[3] != "0A":
+                yield fields
+
+
+def accepted(port):
+    """How many accepted IPv4 connections to this port are held open by some process."""
+    return sum(int(fields[9]) != 0 for fields in _connections(port))
+
+
+def unread(port):
+    """How many bytes came to this port that no process has read yet."""
+    return sum(int(fields[4].split(":")[1], 16) for fields in _connections(port))

@@ -264,6 +264,11 @@ class Server:
         """How many connections the server holds."""
         return processes.accepted(self.port_number)
 
+    def wait_for_reading(self, timeout=5.0):
+        """Wait until the server has read all that was sent to it."""
+        wait_for(lambda: processes.unread(self.port_number) == 0, timeout,
+                 "the moment with nothing left to read")
+
     def wait_for_connections(self, count, timeout=5.0):
         """Wait until the server itself has closed all connections but `count`."""
         wait_for(lambda: self.connections() <= count, timeout,

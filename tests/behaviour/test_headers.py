@@ -48,7 +48,7 @@ def date_is_now_in_the_fixed_format():
         value = response.get("Date") or ""
         check(DATE.fullmatch(value), "Date of %s %s is '%s'" % (method, target, value))
         moment = email.utils.parsedate_to_datetime(value)
-        check(abs(moment.timestamp() - time.time()) <= seconds(2), "Date is %s" % value)
+        check(abs(moment.timestamp() - time.time()) <= patience(2), "Date is %s" % value)
         equal(email.utils.format_datetime(moment, usegmt=True), value, "day of the week of Date")
 
 

