@@ -124,7 +124,7 @@ def an_ejected_server_comes_back():
         equal(sorted(answers(site, 8)), [0] * 4 + [1] * 4, "answers")
 
 
-@test
+@test(punctual=0.1)
 def the_pause_grows_with_each_ejection():
     with Farm() as farm, proxy("--map", "/=" + farm.urls(), "--fail-limit", "1", "--eject-time",
                                ms(0.2), "--eject-max", "60",
@@ -151,7 +151,7 @@ def a_failing_check_takes_a_server_out_before_a_request_fails():
         wait_for(lambda: 0 in answers(site, 2), 10, "its return")
 
 
-@test
+@test(punctual=INTERVAL / 2)
 def one_failed_check_is_not_enough():
     with Farm() as farm, proxy("--map", "/=" + farm.urls(), *check_option(fall=3, rise=1)) as site:
         site.get("/x")
