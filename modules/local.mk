@@ -68,6 +68,7 @@ modules_tls_la_SOURCES = \
 	modules/tls/client.h \
 	modules/tls/compat.c \
 	modules/tls/compat.h \
+	modules/tls/connection.h \
 	modules/tls/context.c \
 	modules/tls/context.h \
 	modules/tls/files.c \
@@ -87,7 +88,8 @@ modules_tls_la_SOURCES = \
 	modules/tls/transport.c \
 	modules/tls/transport.h \
 	modules/tls/wire.c \
-	modules/tls/wire.h
+	modules/tls/wire.h \
+	modules/tls/write.c
 modules_tls_la_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS)
 modules_tls_la_LIBADD = $(OPENSSL_LIBS)
 endif
