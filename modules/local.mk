@@ -80,6 +80,8 @@ modules_tls_la_SOURCES = \
 	modules/tls/ocsp.c \
 	modules/tls/ocsp.h \
 	modules/tls/options.c \
+	modules/tls/seal.c \
+	modules/tls/seal.h \
 	modules/tls/store.c \
 	modules/tls/store.h \
 	modules/tls/tickets.c \

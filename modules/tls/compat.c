@@ -306,6 +306,16 @@ ssize_t compat_kernel_sendfile(SSL *ssl, int file, off_t offset, size_t length)
 
 #endif
 
+bool compat_owes_keys(const SSL *ssl)
+{
+#ifdef LIBRESSL_VERSION_NUMBER
+	(void)ssl;
+	return false;
+#else
+	return SSL_get_key_update_type(ssl) != SSL_KEY_UPDATE_NONE;
+#endif
+}
+
 /* ---- certificates, and the rest ------------------------------------------------------------- */
 
 X509 *compat_client_certificate(const SSL *ssl)

@@ -19,6 +19,13 @@
 #define SSL_OP_IGNORE_UNEXPECTED_EOF 0
 #endif
 
+/* Whether the library tells the secrets that records are encrypted with. */
+#ifdef LIBRESSL_VERSION_NUMBER
+#define COMPAT_TELLS_SECRETS 0
+#else
+#define COMPAT_TELLS_SECRETS 1
+#endif
+
 /* Whether a session is looked for before its host is known: then it is bound to the certificates of
  * all hosts. */
 #ifdef LIBRESSL_VERSION_NUMBER
@@ -50,6 +57,9 @@ bool compat_kernel_sends(SSL *ssl);
 /* It cannot: what SSL reads from is what it writes to, too. False: memory is out. */
 bool compat_kernel_leave(SSL *ssl);
 ssize_t compat_kernel_sendfile(SSL *ssl, int file, off_t offset, size_t length);
+
+/* Whether the peer has asked for new keys of the writing side, which SSL_write() makes. */
+bool compat_owes_keys(const SSL *ssl);
 
 /* The client's certificate, with a reference of its own; NULL when there is none. */
 X509 *compat_client_certificate(const SSL *ssl);

@@ -13,11 +13,13 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "seal.h"
 #include "tls.h"
 #include "wire.h"
 
 struct tls_connection {
 	struct wire wire;
+	struct seal seal;
 	struct tls *tls;
 	SSL *ssl;
 	char *subject;

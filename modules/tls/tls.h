@@ -6,8 +6,8 @@
  * stands in them (files.c); a struct store is what is made of that, an SSL_CTX for each host
  * (store.c, with context.c, certificates.c and ocsp.c). The process that may read the files makes a
  * new store when they change, and hands their contents to the workers through shared memory
- * (bundle.c), where each makes its own. Connections are transport.c and
- * write.c, with wire.c below OpenSSL; what is said to their requests is http.c.
+ * (bundle.c), where each makes its own. Connections are transport.c and write.c, with wire.c below
+ * OpenSSL and seal.c beside it; what is said to their requests is http.c.
  */
 #ifndef TLS_TLS_H
 #define TLS_TLS_H

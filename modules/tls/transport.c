@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "transport.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <openssl/err.h>
 #include <stdlib.h>
@@ -28,6 +29,27 @@ struct tls *transport_module(const SSL *ssl)
 	return connection->tls;
 }
 
+struct seal *transport_seal(const SSL *ssl)
+{
+	struct tls_connection *connection = SSL_get_app_data(ssl);
+
+	return &connection->seal;
+}
+
+void transport_say(const SSL *ssl, unsigned char type, const void *message, size_t length)
+{
+	struct tls_connection *connection = SSL_get_app_data(ssl);
+	unsigned char record[64];
+
+	assert(length + SEAL_OVERHEAD <= sizeof(record)); /* an alert, or new keys */
+	length = seal_record(&connection->seal, type, message, length, record);
+	wire_keep(&connection->wire, record, length);
+	if (type == SSL3_RT_HANDSHAKE) { /* new keys, which are not known here */
+		seal_end(&connection->seal);
+		connection->wire.muted = WIRE_MUTED_TO_FLUSH;
+	}
+}
+
 bool transport_is_plain(const struct tls_connection *connection)
 {
 	return connection->wire.plain;
@@ -49,6 +71,7 @@ const char *transport_subject(struct tls_connection *connection)
 void transport_prepare(SSL_CTX *context)
 {
 	compat_choose_host(context);
+	seal_prepare(context);
 }
 
 bool transport_choose_host(SSL *ssl, const unsigned char *body, size_t length)
@@ -128,6 +151,7 @@ static void tls_close(void *state)
 	struct tls_connection *connection = state;
 
 	SSL_free(connection->ssl);
+	seal_end(&connection->seal);
 	wire_free(&connection->wire);
 	free(connection->held);
 	free(connection->subject);

@@ -10,12 +10,16 @@
 #include <stddef.h>
 
 struct tls;
+struct seal;
 struct tls_connection;
 
 /* For callbacks of OpenSSL. */
 struct tls *transport_module(const SSL *ssl);
 /* Takes the client's server name (RFC 6066), as the bytes of the extension. False: malformed. */
 bool transport_choose_host(SSL *ssl, const unsigned char *body, size_t length);
+/* The writing side, and what OpenSSL has to say there once its own records are not sent. */
+struct seal *transport_seal(const SSL *ssl);
+void transport_say(const SSL *ssl, unsigned char type, const void *message, size_t length);
 /* What every context needs. */
 void transport_prepare(SSL_CTX *context);
 

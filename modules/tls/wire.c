@@ -37,7 +37,7 @@ static bool would_block(int error)
 /* ---- writing -------------------------------------------------------------------------------- */
 
 /* Appends to what is kept. */
-static int keep(struct wire *wire, const char *data, size_t length)
+static int keep(struct wire *wire, const void *data, size_t length)
 {
 	const size_t kept = wire->unsent_end - wire->unsent_begin;
 
@@ -151,6 +151,21 @@ static size_t out_size(const struct wire *wire)
 	return *wire->kept < KEPT_LOTS ? WIRE_OUT : WIRE_OUT / 4;
 }
 
+unsigned char *wire_room(struct wire *wire, size_t length)
+{
+	if (wire->out_length + length > out_size(wire) && wire_flush(wire) != 0)
+		return NULL;
+	return wire->out + wire->out_length;
+}
+
+void wire_keep(struct wire *wire, const void *data, size_t length)
+{
+	const int result = keep(wire, data, length);
+
+	if (result < 0)
+		wire->error = result;
+}
+
 static int wire_write(BIO *bio, const char *data, int length)
 {
 	struct wire *wire = BIO_get_data(bio);
@@ -160,6 +175,8 @@ static int wire_write(BIO *bio, const char *data, int length)
 	BIO_clear_retry_flags(bio);
 	if (wire->error < 0 || length <= 0)
 		return -1;
+	if (wire->muted != WIRE_OPEN)
+		return length;
 	if (wire->more && !wire->last && !wire->blocked && wire->out != NULL &&
 	    wire->out_length + (size_t)length <= out_size(wire)) {
 		memcpy(wire->out + wire->out_length, data, (size_t)length);
@@ -276,12 +293,14 @@ ssize_t wire_read_plain(struct wire *wire, void *buffer, size_t size)
 
 static long wire_control(BIO *bio, int command, long number, void *pointer)
 {
-	const struct wire *wire = BIO_get_data(bio);
+	struct wire *wire = BIO_get_data(bio);
 
 	(void)number;
 	(void)pointer;
 	switch (command) {
-	case BIO_CTRL_FLUSH: /* the transport's functions do that at their end */
+	case BIO_CTRL_FLUSH: /* the transport's functions send at their end */
+		if (wire->muted == WIRE_MUTED_TO_FLUSH)
+			wire->muted = WIRE_OPEN;
 		return 1;
 	case BIO_CTRL_EOF:
 		return wire->ended;

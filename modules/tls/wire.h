@@ -21,6 +21,9 @@ struct wire {
 	int descriptor;
 	bool more;     /* what is written next may wait for what follows */
 	bool last;     /* it is the last of those that may be gathered in `out` */
+	/* What OpenSSL writes is not sent, for good or until it flushes that: records come by
+	 * wire_room(). */
+	enum { WIRE_OPEN, WIRE_MUTED, WIRE_MUTED_TO_FLUSH } muted;
 	bool blocked;  /* the socket took less than it was given */
 	bool started;  /* the first bytes have come */
 	bool plain;    /* they were not TLS, but letters */
@@ -49,6 +52,11 @@ struct wire {
 /* Shared by all connections of the process; NULL when memory is out. */
 BIO_METHOD *wire_method_new(void);
 
+/* Where a record of that length can be written in `out`, behind what is there, which is sent if need
+ * be; its writer adds to `out_length`. NULL: `blocked`, or `error`. */
+unsigned char *wire_room(struct wire *wire, size_t length);
+/* Has a few bytes go out with the next flush. What cannot be kept is an `error`. */
+void wire_keep(struct wire *wire, const void *data, size_t length);
 /* Sends what is kept. Returns 0, LOP_WANT_WRITE or a negative errno. */
 int wire_flush(struct wire *wire);
 static inline bool wire_empty(const struct wire *wire)

@@ -41,6 +41,28 @@ static size_t record_size(struct tls_connection *connection, size_t length)
 	return size < length ? size : length;
 }
 
+/* As SSL_write(), of one record; 0: the socket is full. */
+static int write_record(struct tls_connection *connection, const unsigned char *data, size_t size)
+{
+	struct wire *wire = &connection->wire;
+	unsigned char *room;
+	size_t length;
+
+	/* New keys that the peer asked for are OpenSSL's to make, before anything else is written. */
+	if (connection->seal.cipher == NULL || compat_owes_keys(connection->ssl))
+		return SSL_write(connection->ssl, data, (int)size);
+	room = wire_room(wire, size + SEAL_OVERHEAD);
+	if (room == NULL)
+		return wire->blocked ? 0 : -1;
+	length = seal_record(&connection->seal, SSL3_RT_APPLICATION_DATA, data, size, room);
+	if (length == 0) {
+		wire->error = -EPROTO;
+		return -1;
+	}
+	wire->out_length += length;
+	return (int)size;
+}
+
 /* Encrypts and sends until all is gone or the socket is full. Returns how much was encrypted; what of
  * it the socket has not taken wholly is owed. */
 static ssize_t write_records(struct tls_connection *connection, const unsigned char *data,
@@ -54,13 +76,18 @@ static ssize_t write_records(struct tls_connection *connection, const unsigned c
 		ERR_clear_error();
 	connection->gathered = 0;
 	wire->out = connection->tls->out;
+	/* For what is short it makes no difference. */
+	if (length > RECORD_MAX && seal_begin(&connection->seal, connection->ssl))
+		wire->muted = WIRE_MUTED;
 	while (done < length && !wire->blocked) {
 		const size_t size = record_size(connection, length - done);
 		int written;
 
 		wire->last = done + size == length;
 		wire->more = more || !wire->last;
-		written = SSL_write(connection->ssl, data + done, (int)size);
+		written = write_record(connection, data + done, size);
+		if (written == 0 && wire->blocked)
+			break;
 		if (written <= 0) {
 			result = connection_outcome(connection, written);
 			wire->out = NULL;

@@ -4,6 +4,8 @@
 A certificate is made once a run and a name. `Authority` signs, for hosts and for clients; a
 `Certificate` has the paths of its files, with the chain behind it.
 """
+import _ssl
+import ctypes
 import os
 import shutil
 import socket
@@ -13,7 +15,7 @@ import sys
 
 import trees
 from server import AM_ROOT, Server
-from tap import Failure, patience
+from tap import Failure, check, patience, skip
 from wire import Connection
 
 KEYS = {"ec": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
@@ -173,5 +175,103 @@ def refused(address, context, name=None):
     return None
 
 
-__all__ = ["Authority", "Certificate", "SecureConnection", "SecureServer", "client_context",
+class LibraryClient:
+    """A client of TLS 1.3 on a plain Connection, by the functions of Python's OpenSSL: for what the
+    module ssl does not offer. `seen` holds what the server said beside data: (content type, first
+    byte, second byte)."""
+
+    def __init__(self, connection):
+        try:
+            self._library = ctypes.CDLL(_ssl.__file__)
+            self._library.SSL_key_update
+        except (AttributeError, OSError):
+            skip("Python's OpenSSL is out of reach")
+        self.connection = connection
+        self.seen = []
+        self._buffer = ctypes.create_string_buffer(1 << 20)
+        self._context = self._call("SSL_CTX_new", self._call("TLS_client_method"))
+        self._ssl = self._call("SSL_new", self._context)
+        self._in, self._out = (self._call("BIO_new", self._call("BIO_s_mem")) for _ in range(2))
+        self._call("SSL_set_bio", self._ssl, self._in, self._out)
+        self._call("SSL_set_connect_state", self._ssl)
+        kind = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_void_p,
+                                ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p)
+        self._watch = kind(self._see)
+        self._library.SSL_set_msg_callback(ctypes.c_void_p(self._ssl), self._watch)
+        while (self._call("SSL_do_handshake", self._ssl) or 0) != 1:
+            connection.send(self.written())
+            check(self._receive(), "the handshake was cut")
+        connection.send(self.written())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._call("SSL_free", self._ssl)
+        self._call("SSL_CTX_free", self._context)
+
+    def _call(self, name, *arguments):
+        function = getattr(self._library, name)
+        function.restype = ctypes.c_void_p
+        return function(*(ctypes.c_void_p(each) if isinstance(each, int) else each
+                          for each in arguments))
+
+    def _see(self, writes, _version, kind, data, length, _ssl_, _argument):
+        if not writes and kind in (21, 22) and length > 1:
+            self.seen.append((kind, *ctypes.string_at(data, 2)))
+
+    def _receive(self):
+        data = self.connection.socket.recv(65536)
+        self._call("BIO_write", self._in, data, len(data))
+        return data
+
+    def written(self):
+        """What there is to send, encrypted."""
+        length = ctypes.c_int(self._call("BIO_read", self._out, self._buffer,
+                                         len(self._buffer)) or 0).value
+        return self._buffer.raw[:max(length, 0)]
+
+    def encrypt(self, data):
+        self._call("SSL_write", self._ssl, data, len(data))
+        return self.written()
+
+    def change_key(self, ask=False):
+        """Has the next data be encrypted with another key, and asks the server to do the same."""
+        check(self._call("SSL_key_update", self._ssl, int(ask)) == 1, "SSL_key_update()")
+        self._call("SSL_do_handshake", self._ssl)
+
+    def send(self, data):
+        self.connection.send(self.encrypt(data))
+
+    def read(self, length):
+        """So many bytes, fewer at the end of what the server sends."""
+        data = b""
+        while len(data) < length:
+            count = ctypes.c_int(self._call("SSL_read", self._ssl, self._buffer,
+                                            min(len(self._buffer), length - len(data))) or 0).value
+            if count > 0:
+                data += self._buffer.raw[:count]
+            elif self.seen[-1:] and self.seen[-1][0] == 21 or not self._receive():
+                break
+        return data
+
+    def get(self, target):
+        """The body of a response with a length."""
+        self.send(b"GET %s HTTP/1.1\r\nHost: a.test\r\n\r\n" % target.encode())
+        return self.read(self.read_head())
+
+    def read_head(self):
+        """Reads a response's head; returns the length of its body."""
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            more = self.read(1)
+            check(more, "no head, but %r and %r" % (head, self.seen))
+            head += more
+        for line in head.lower().split(b"\r\n"):
+            if line.startswith(b"content-length:"):
+                return int(line[15:])
+        raise Failure("no length in %r" % head)
+
+
+__all__ = ["Authority", "Certificate", "LibraryClient", "SecureConnection", "SecureServer", "client_context",
            "openssl", "refused"]

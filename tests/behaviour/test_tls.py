@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Encryption: versions, certificates by name, what is sent and how connections end."""
-import _ssl
-import ctypes
 import os
 import signal
 import socket
@@ -277,42 +275,10 @@ def garbage_ends_the_connection():
 def key_updates(connection, count):
     """Makes a raw connection encrypted. Returns so many changes of the client's key, and a request
     behind them."""
-    try:
-        library = ctypes.CDLL(_ssl.__file__)
-        library.SSL_key_update
-    except (AttributeError, OSError):
-        skip("Python's OpenSSL is out of reach")
-
-    def call(name, *arguments):
-        function = getattr(library, name)
-        function.restype = ctypes.c_void_p
-        return function(*(ctypes.c_void_p(each) if isinstance(each, int) else each
-                          for each in arguments))
-    ssl_context = call("SSL_CTX_new", call("TLS_client_method"))
-    client = call("SSL_new", ssl_context)
-    incoming, outgoing = (call("BIO_new", call("BIO_s_mem")) for _ in range(2))
-    call("SSL_set_bio", client, incoming, outgoing)
-    call("SSL_set_connect_state", client)
-    buffer = ctypes.create_string_buffer(1 << 20)
-
-    def written():
-        length = ctypes.c_int(call("BIO_read", outgoing, buffer, len(buffer)) or 0).value
-        return buffer.raw[:max(length, 0)]
-    while (call("SSL_do_handshake", client) or 0) != 1:
-        connection.send(written())
-        data = connection.socket.recv(65536)
-        check(data, "the handshake was cut")
-        call("BIO_write", incoming, data, len(data))
-    connection.send(written())
-    for _ in range(count):
-        call("SSL_key_update", client, 0)
-        call("SSL_do_handshake", client)
-    request = make_request("GET", "/")
-    call("SSL_write", client, request, len(request))
-    made = written()
-    call("SSL_free", client)
-    call("SSL_CTX_free", ssl_context)
-    return made
+    with LibraryClient(connection) as client:
+        for _ in range(count):
+            client.change_key()
+        return client.encrypt(make_request("GET", "/"))
 
 
 @test
