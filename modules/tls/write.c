@@ -63,47 +63,67 @@ static int write_record(struct tls_connection *connection, const unsigned char *
 	return (int)size;
 }
 
-/* Encrypts and sends until all is gone or the socket is full. Returns how much was encrypted; what of
- * it the socket has not taken wholly is owed. */
-static ssize_t write_records(struct tls_connection *connection, const unsigned char *data,
-                             size_t length, bool more)
+/* So many bytes are to be encrypted now. */
+static void begin(struct tls_connection *connection, size_t length)
 {
-	struct wire *wire = &connection->wire;
-	size_t done = 0;
-	int result;
-
 	if (ERR_peek_error() != 0)
 		ERR_clear_error();
 	connection->gathered = 0;
-	wire->out = connection->tls->out;
+	connection->wire.out = connection->tls->out;
 	/* For what is short it makes no difference. */
 	if (length > RECORD_MAX && seal_begin(&connection->seal, connection->ssl))
-		wire->muted = WIRE_MUTED;
+		connection->wire.muted = WIRE_MUTED;
+}
+
+/* Encrypts until all is done or the socket is full. `rest`: further bytes follow before finish();
+ * `more`: and behind that. Returns how much was encrypted, or a negative errno. */
+static ssize_t write_records(struct tls_connection *connection, const unsigned char *data,
+                             size_t length, bool rest, bool more)
+{
+	struct wire *wire = &connection->wire;
+	size_t done = 0;
+
 	while (done < length && !wire->blocked) {
 		const size_t size = record_size(connection, length - done);
 		int written;
 
-		wire->last = done + size == length;
+		wire->last = !rest && done + size == length;
 		wire->more = more || !wire->last;
 		written = write_record(connection, data + done, size);
 		if (written == 0 && wire->blocked)
 			break;
 		if (written <= 0) {
-			result = connection_outcome(connection, written);
-			wire->out = NULL;
+			const int result = connection_outcome(connection, written);
+
 			return result < 0 && result > LOP_WANT_READ ? result : -EPROTO;
 		}
 		done += (size_t)written;
 		connection->gathered = wire_empty(wire) ? 0
 		                                        : connection->gathered + (size_t)written;
 	}
-	result = wire->blocked ? 0 : wire_flush(wire);
+	return (ssize_t)done;
+}
+
+/* Sends the rest of what was encrypted. Returns what can be reported as taken: what the socket has not
+ * taken wholly is owed. */
+static ssize_t finish(struct tls_connection *connection, ssize_t encrypted)
+{
+	struct wire *wire = &connection->wire;
+	size_t taken = (size_t)encrypted;
+	int result = 0;
+
+	if (encrypted >= 0 && !wire->blocked)
+		result = wire_flush(wire);
 	wire->out = NULL;
+	if (encrypted < 0)
+		return encrypted;
 	if (result < 0 && result != LOP_WANT_WRITE)
 		return result;
-	if (wire->blocked)
-		connection->owed = connection->gathered;
-	return (ssize_t)done;
+	if (!wire->blocked)
+		return encrypted;
+	connection->owed = connection->gathered < taken ? connection->gathered : taken;
+	taken -= connection->owed;
+	return taken > 0 ? (ssize_t)taken : LOP_WANT_WRITE;
 }
 
 /* Before anything new is written, what was begun comes to its end. Returns 1 to go on, or what to
@@ -122,15 +142,6 @@ static ssize_t settle(struct tls_connection *connection, size_t asked)
 	reported = connection->owed < asked ? connection->owed : asked;
 	connection->owed -= reported;
 	return (ssize_t)reported;
-}
-
-/* Of what was encrypted: what can be reported as taken. */
-static ssize_t report(struct tls_connection *connection, size_t encrypted)
-{
-	if (connection->owed > encrypted)
-		connection->owed = encrypted;
-	encrypted -= connection->owed;
-	return encrypted > 0 || !connection->wire.blocked ? (ssize_t)encrypted : LOP_WANT_WRITE;
 }
 
 static int hold(struct tls_connection *connection, const struct iovec *vector, int count,
@@ -191,9 +202,9 @@ static size_t gather(unsigned char *buffer, size_t size, const struct iovec *vec
 	return length;
 }
 
-/* Several pieces become as few records as they can. */
-static ssize_t write_gathered(struct tls_connection *connection, const struct iovec *vector,
-                              int count, size_t total, bool more)
+/* Several pieces become as few records as they can; those of a long one are not copied. */
+static ssize_t write_pieces(struct tls_connection *connection, const struct iovec *vector, int count,
+                            size_t total, bool more)
 {
 	unsigned char *buffer = connection->tls->buffer;
 	size_t taken = 0, offset = 0;
@@ -201,20 +212,27 @@ static ssize_t write_gathered(struct tls_connection *connection, const struct io
 
 	while (taken < total && !connection->wire.blocked) {
 		const size_t held = connection->held_length;
-		const size_t length = gather(buffer + held, BATCH_MAX - held, vector, count,
-		                             &piece, &offset);
+		const unsigned char *bytes = (unsigned char *)vector[piece].iov_base + offset;
+		size_t length = vector[piece].iov_len - offset;
 		ssize_t done;
 
-		release(connection, buffer);
-		done = write_records(connection, buffer, held + length,
-		                     more || taken + length < total);
-
+		if (held == 0 && length >= RECORD_MAX) {
+			piece++;
+			offset = 0;
+		} else {
+			length = gather(buffer + held, RECORD_MAX - held, vector, count, &piece,
+			                &offset);
+			release(connection, buffer);
+			bytes = buffer;
+		}
+		done = write_records(connection, bytes, held + length, taken + length < total,
+		                     more);
 		if (done < 0)
 			return done;
 		forget_held(connection, (size_t)done);
 		taken += (size_t)done > held ? (size_t)done - held : 0;
 	}
-	return report(connection, taken);
+	return (ssize_t)taken;
 }
 
 static ssize_t write_socket(const struct tls_connection *connection, const struct iovec *vector,
@@ -257,10 +275,8 @@ ssize_t connection_writev(void *state, const struct iovec *vector, int count, in
 		result = hold(connection, vector, count, total);
 		return result < 0 ? result : (ssize_t)total;
 	}
-	if (count > 1 || connection->held_length > 0)
-		return write_gathered(connection, vector, count, total, more);
-	result = write_records(connection, vector->iov_base, total, more);
-	return result < 0 ? result : report(connection, (size_t)result);
+	begin(connection, connection->held_length + total);
+	return finish(connection, write_pieces(connection, vector, count, total, more != 0));
 }
 
 static ssize_t read_file(int file, unsigned char *buffer, size_t size, off_t offset)
@@ -280,8 +296,8 @@ static unsigned char *place(const struct tls *tls, off_t offset)
 	return tls->buffer + HEAD_MAX + (size_t)offset % PAGE;
 }
 
-/* The file goes through the buffer: read, encrypted, sent. */
-static ssize_t send_copy(struct tls_connection *connection, int file, off_t offset, size_t length,
+/* The file goes through the buffer. */
+static ssize_t copy_file(struct tls_connection *connection, int file, off_t offset, size_t length,
                          bool more)
 {
 	size_t taken = 0;
@@ -297,16 +313,16 @@ static ssize_t send_copy(struct tls_connection *connection, int file, off_t offs
 			wanted = BATCH_MAX - held;
 		count = read_file(file, bytes, wanted, offset + (off_t)taken);
 		if (count <= 0)
-			return taken > 0 ? report(connection, taken) : count;
+			return taken > 0 ? (ssize_t)taken : count;
 		release(connection, bytes - held);
 		done = write_records(connection, bytes - held, held + (size_t)count,
-		                     more || taken + (size_t)count < length);
+		                     taken + (size_t)count < length, more);
 		if (done < 0)
 			return done;
 		forget_held(connection, (size_t)done);
 		taken += (size_t)done > held ? (size_t)done - held : 0;
 	}
-	return report(connection, taken);
+	return (ssize_t)taken;
 }
 
 /* For a connection that is not TLS after all, whose answers are short. */
@@ -338,7 +354,10 @@ ssize_t connection_sendfile(void *state, int file, off_t offset, size_t length, 
 		return result >= 0 ? result : connection_outcome(connection, (int)result);
 	}
 	result = settle(connection, length);
-	return result != 0 ? result : send_copy(connection, file, offset, length, more != 0);
+	if (result != 0)
+		return result;
+	begin(connection, connection->held_length + length);
+	return finish(connection, copy_file(connection, file, offset, length, more != 0));
 }
 
 int connection_shutdown(void *state)
