@@ -408,6 +408,13 @@ ssize_t conn_read(struct lop_connection *conn, void *buffer, size_t size)
 	return count;
 }
 
+bool conn_copies(const struct lop_connection *conn)
+{
+	const struct lop_transport *transport = conn->acceptor->transport;
+
+	return transport->copies != NULL && transport->copies(conn->transport_state) != 0;
+}
+
 ssize_t conn_splice(struct lop_connection *conn, int pipe, size_t size)
 {
 	ssize_t count;

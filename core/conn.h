@@ -73,6 +73,9 @@ struct lop_connection {
 /* Takes the descriptor over. Steps at once: its first bytes have often come with it. Returns 0, or
  * a negative errno after closing the descriptor. */
 int conn_open(struct acceptor *acceptor, int descriptor, const struct address *remote);
+/* Whether sending a file copies its bytes. */
+bool conn_copies(const struct lop_connection *conn);
+
 /* Ends the protocol and the transport, closes the socket, frees. */
 void conn_close(struct lop_connection *conn);
 /* Has the close throw unsent bytes away, which the kernel would keep for a reader that does not

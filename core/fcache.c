@@ -13,6 +13,7 @@
 
 #include "fcache.h"
 #include "fcache_entry.h"
+#include "memory.h"
 #include "random.h"
 #include "root.h"
 #include "worker_private.h"
@@ -32,6 +33,7 @@ struct fcache {
 	size_t bytes;
 	size_t files; /* entries that hold a descriptor */
 	size_t count_max;
+	size_t copied_max; /* bytes of a file that is kept in memory where sending it copies it */
 	size_t bytes_max;
 	size_t files_max;
 	int64_t check;
@@ -75,6 +77,7 @@ struct fcache *fcache_new(struct lop_worker *worker)
 	cache->loader.log = &worker->core->log;
 	cache->loader.index = settings->index;
 	cache->loader.memory_max = settings->cache_file_size;
+	cache->copied_max = settings->cache_secure_file_size;
 	cache->count_max = settings->cache_entries;
 	cache->bytes_max = settings->cache_size;
 	cache->files_max = files_limit(settings);
@@ -284,6 +287,44 @@ struct fcache_entry *fcache_get(struct fcache *cache, struct lop_root *root, str
 		drop(cache, entry);
 	}
 	return load(cache, hash, root, path);
+}
+
+/* Nothing is dropped for it: where more is asked for in turn than there is room for, reading it into
+ * memory each time would cost more than it saves. */
+static bool has_room(const struct fcache *cache, size_t size)
+{
+	return size <= cache->bytes_max && cache->bytes <= cache->bytes_max - size &&
+	       cache->worker->copied_bytes <= cache->bytes_max - size;
+}
+
+struct fcache_entry *fcache_keep(struct fcache *cache, struct lop_root *root,
+                                 struct fcache_entry *entry)
+{
+	const size_t room = cache->loader.memory_max;
+	const struct lop_str path = { entry->key, entry->key_length };
+	struct fcache_entry *kept;
+
+	if (!entry->cached || entry->file == NULL || entry->stat.kind != LOP_FILE_REGULAR ||
+	    (uint64_t)entry->stat.size > cache->copied_max ||
+	    !has_room(cache, (size_t)entry->stat.size))
+		return entry;
+	if (!entry->wanted) {
+		entry->wanted = true;
+		return entry;
+	}
+	cache->loader.memory_max = cache->copied_max;
+	kept = load(cache, entry->hash, root, path);
+	cache->loader.memory_max = room;
+	if (kept == NULL)
+		return entry;
+	if (kept->rendered.memory != NULL) {
+		kept->rendered.memory->account = &cache->worker->copied_bytes;
+		cache->worker->copied_bytes += kept->rendered.memory->size;
+	}
+	if (entry->cached)
+		drop(cache, entry);
+	fcache_release(entry);
+	return kept;
 }
 
 void fcache_clear(struct fcache *cache)

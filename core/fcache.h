@@ -50,6 +50,7 @@ struct fcache_entry {
 	int status;       /* of FCACHE_ERROR */
 	bool cached;      /* reachable by its key */
 	bool used;        /* since somebody looked for something to drop */
+	bool wanted;      /* in memory, if it is asked for again */
 	uint32_t root;    /* id */
 	int64_t checked;  /* ns of the worker's clock */
 	bool fresh;       /* changed so shortly before it was read that its times may not tell a
@@ -80,6 +81,10 @@ void fcache_free(struct fcache **cache);
 /* The entry for a path (as lop_request_path()), looked up or made; the caller holds a
  * reference. NULL when memory is out. */
 struct fcache_entry *fcache_get(struct fcache *cache, struct lop_root *root, struct lop_str path);
+/* An entry that a connection which copies is going to send: from the second time on its bytes are in
+ * memory, within the bounds. Takes the caller's reference and returns one, perhaps of another entry. */
+struct fcache_entry *fcache_keep(struct fcache *cache, struct lop_root *root,
+                                 struct fcache_entry *entry);
 /* A release function for response_hold(). */
 void fcache_release(void *entry);
 

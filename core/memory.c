@@ -19,6 +19,7 @@ struct lop_memory *lop_memory_new(size_t size)
 	memory->magic = MEMORY_MAGIC;
 	memory->references = 1;
 	memory->size = size;
+	memory->account = NULL;
 	return memory;
 }
 
@@ -26,6 +27,8 @@ void memory_free(struct lop_memory *memory)
 {
 	assert(memory->magic == MEMORY_MAGIC);
 	memory->magic = 0;
+	if (memory->account != NULL)
+		*memory->account -= memory->size;
 	free(memory);
 }
 

@@ -18,6 +18,7 @@ struct lop_memory {
 	uint32_t magic;
 	uint32_t references;
 	size_t size;
+	size_t *account; /* a sum of sizes that it is a part of until it is freed, or NULL */
 	char data[];
 };
 

@@ -10,7 +10,7 @@
 #include "transport_plain.h"
 
 #define MASK (OUTPUT_SEGMENTS - 1)
-/* When less than this is left behind a quantum, it goes along: another turn would cost more. */
+/* When less than this is left behind a quantum, it goes along. */
 #define REST_MAX ((int64_t)64 * 1024)
 /* One sendfile moves at most this much, so that a quantum larger than the socket's buffer does
  * not make the kernel set up pages that nobody takes. */
@@ -97,26 +97,32 @@ static void consume(struct output *output, size_t taken)
 	}
 }
 
-/* Sends the run of memory segments at the front. Memory is not cut at the quantum: it is bounded
- * by what a request can queue, and a cut would cost a system call. */
+/* Sends the run of memory segments at the front, up to the quantum and a rest. */
 static ssize_t flush_memory(struct output *output, const struct lop_transport *transport,
-                            void *state, size_t *wanted)
+                            void *state, size_t quantum, size_t *wanted)
 {
 	struct iovec vector[OUTPUT_SEGMENTS];
 	unsigned count = 0;
+	bool cut = false;
 
 	*wanted = 0;
-	while (count < output->count) {
+	while (count < output->count && !cut) {
 		struct segment *segment = &output->segments[(output->first + count) & MASK];
+		size_t length = (size_t)segment->length;
 
 		if (segment->memory == NULL)
 			break;
+		cut = *wanted + length > quantum + (size_t)REST_MAX;
+		if (cut)
+			length = quantum > *wanted ? quantum - *wanted : 0;
+		if (length == 0)
+			break;
 		vector[count].iov_base = segment->memory->data + segment->offset;
-		vector[count].iov_len = (size_t)segment->length;
-		*wanted += (size_t)segment->length;
+		vector[count].iov_len = length;
+		*wanted += length;
 		count++;
 	}
-	return transport->writev(state, vector, (int)count, count < output->count);
+	return transport->writev(state, vector, (int)count, (int64_t)*wanted < output->bytes);
 }
 
 static ssize_t flush_file(struct output *output, const struct lop_transport *transport,
@@ -149,11 +155,15 @@ int output_flush(struct output *output, const struct lop_transport *transport, v
                  size_t quantum)
 {
 	while (output->count > 0) {
+		const struct segment *first = &output->segments[output->first];
 		size_t wanted;
 		ssize_t sent;
 
-		if (output->segments[output->first].memory != NULL) {
-			sent = flush_memory(output, transport, state, &wanted);
+		/* What is short goes along: another turn would cost more. */
+		if (quantum == 0 && (first->memory == NULL || first->length > REST_MAX))
+			return 0;
+		if (first->memory != NULL) {
+			sent = flush_memory(output, transport, state, quantum, &wanted);
 			/* A plain socket that takes less than it was given is full. Another transport
 			 * may take only a part, and will say itself that it has to wait. */
 			if (sent == 0 || (sent > 0 && (size_t)sent < wanted &&
@@ -161,9 +171,7 @@ int output_flush(struct output *output, const struct lop_transport *transport, v
 				consume(output, (size_t)sent);
 				return LOP_WANT_WRITE;
 			}
-		} else if (quantum == 0) {
-			return 0;
-		} else if (output->segments[output->first].file != NULL) {
+		} else if (first->file != NULL) {
 			sent = flush_file(output, transport, state, quantum);
 		} else {
 			sent = flush_pipe(output, transport, state);

@@ -68,6 +68,7 @@ struct settings {
 	size_t cache_entries;
 	size_t cache_size;      /* bytes of bodies kept in memory */
 	size_t cache_file_size; /* the largest body kept */
+	size_t cache_secure_file_size; /* where sending a file copies it */
 	int64_t cache_check;    /* an entry is looked at again after this time, at most 1 s */
 };
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "conditional.h"
+#include "conn.h"
 #include "fcache.h"
 #include "memory.h"
 #include "random.h"
@@ -326,6 +327,9 @@ static int static_content(void *state, struct lop_request *request)
 	entry = fcache_get(request->worker->cache, request->root, request->path);
 	if (entry == NULL)
 		return 503;
+	if (entry->file != NULL && request->head.method == LOP_METHOD_GET &&
+	    conn_copies(request->connection))
+		entry = fcache_keep(request->worker->cache, request->root, entry);
 	switch (entry->kind) {
 	case FCACHE_FILE:
 		return send_file(request, entry);

@@ -81,6 +81,8 @@ struct lop_worker {
 	size_t scratch_used;
 
 	struct fcache *cache;
+	size_t copied_bytes; /* of files in memory for connections that copy, with those that are
+	                      * out of the cache and still being sent */
 	struct mime *mime;
 	struct hooks hooks;
 	struct error_pages errors;

@@ -50,7 +50,7 @@ behaviour_tests = \
 	tests/behaviour/test_tls_browser.py \
 	tests/behaviour/test_tls_clients.py \
 	tests/behaviour/test_tls_http.py \
-	tests/behaviour/test_tls_keys.py \
+	tests/behaviour/test_tls_long.py \
 	tests/behaviour/test_tls_reload.py \
 	tests/behaviour/test_tls_resume.py \
 	tests/behaviour/test_tls_start.py \

@@ -44,6 +44,9 @@ struct lop_transport {
 	void (*close)(void *state);
 	/* Sends what a pipe holds without copying it. NULL: there is no such way. */
 	ssize_t (*splice)(void *state, int pipe, size_t length, int more);
+	/* Not 0: sendfile reads what it sends, so that a file that is asked for again and again is better
+	 * kept in memory, and given to writev. NULL: it does not. */
+	int (*copies)(void *state);
 };
 
 LOP_END_DECLS

@@ -44,5 +44,6 @@ int connection_outcome(struct tls_connection *connection, int result);
 ssize_t connection_writev(void *state, const struct iovec *vector, int count, int more);
 ssize_t connection_sendfile(void *state, int file, off_t offset, size_t length, int more);
 int connection_shutdown(void *state);
+int connection_copies(void *state);
 
 #endif

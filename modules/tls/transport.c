@@ -258,4 +258,5 @@ const struct lop_transport tls_transport = {
 	.sendfile = connection_sendfile,
 	.shutdown = connection_shutdown,
 	.close = tls_close,
+	.copies = connection_copies,
 };

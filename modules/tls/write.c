@@ -381,3 +381,10 @@ int connection_shutdown(void *state)
 		return result;
 	return shutdown(wire->descriptor, SHUT_WR) < 0 ? -errno : 0;
 }
+
+int connection_copies(void *state)
+{
+	const struct tls_connection *connection = state;
+
+	return !connection->kernel;
+}

@@ -58,6 +58,7 @@ static void setup(void)
 	settings = (struct settings){ .cache_entries = 100,
 		                      .cache_size = 1 << 20,
 		                      .cache_file_size = 1000,
+		                      .cache_secure_file_size = 600000,
 		                      .cache_check = NS_PER_S,
 		                      .index = "index.html",
 		                      .max_connections = 10 };
@@ -132,6 +133,107 @@ START_TEST(a_large_file_stays_open)
 	entry = get("/large");
 	ck_assert_ptr_nonnull(entry->file);
 	ck_assert_uint_eq(entry->rendered.body_length, 0);
+	fcache_release(entry);
+}
+END_TEST
+
+static void write_long(const char *name, size_t size)
+{
+	char *text = malloc(size + 1);
+
+	ck_assert_ptr_nonnull(text);
+	memset(text, 'x', size);
+	text[size] = '\0';
+	write_file(name, text);
+	free(text);
+}
+
+/* For a connection that copies. */
+static struct fcache_entry *get_copied(const char *path)
+{
+	return fcache_keep(cache, root, get(path));
+}
+
+START_TEST(what_is_copied_again_is_kept_in_memory)
+{
+	struct fcache_entry *first, *second, *plain;
+
+	write_long("long", 500000);
+	first = get_copied("/long");
+	ck_assert_ptr_nonnull(first->file);
+	second = get_copied("/long");
+	ck_assert_ptr_null(second->file);
+	ck_assert_uint_eq(second->rendered.body_length, 500000);
+	ck_assert_int_eq(body(second)[499999], 'x');
+	ck_assert_ptr_nonnull(first->file);
+	plain = get("/long");
+	ck_assert_ptr_eq(plain, second);
+	fcache_release(plain);
+	fcache_release(second);
+	fcache_release(first);
+}
+END_TEST
+
+START_TEST(what_is_copied_is_seen_when_it_changes)
+{
+	struct fcache_entry *entry;
+
+	write_long("long", 500000);
+	fcache_release(get_copied("/long"));
+	fcache_release(get_copied("/long"));
+	write_long("long", 400000);
+	pass(2 * NS_PER_S);
+	entry = get_copied("/long");
+	ck_assert_int_eq(entry->size, 400000);
+	fcache_release(entry);
+}
+END_TEST
+
+START_TEST(what_is_copied_displaces_nothing)
+{
+	struct fcache_entry *first, *other;
+
+	write_long("a", 600000);
+	write_long("b", 600000);
+	write_long("too-long", 600001);
+	for (int i = 0; i < 3; i++) {
+		fcache_release(get_copied("/a"));
+		fcache_release(get_copied("/b"));
+		fcache_release(get_copied("/too-long"));
+	}
+	first = get("/a");
+	ck_assert_ptr_null(first->file);
+	other = get("/b");
+	ck_assert_ptr_nonnull(other->file);
+	fcache_release(other);
+	other = get("/too-long");
+	ck_assert_ptr_nonnull(other->file);
+	fcache_release(other);
+	/* Out of the cache, but not out of memory. */
+	fcache_clear(cache);
+	for (int i = 0; i < 3; i++)
+		fcache_release(get_copied("/b"));
+	other = get("/b");
+	ck_assert_ptr_nonnull(other->file);
+	fcache_release(other);
+	fcache_release(first);
+	fcache_release(get_copied("/b"));
+	other = get_copied("/b");
+	ck_assert_ptr_null(other->file);
+	fcache_release(other);
+}
+END_TEST
+
+START_TEST(what_is_copied_may_be_gone_meanwhile)
+{
+	struct fcache_entry *entry;
+
+	write_long("long", 500000);
+	fcache_release(get_copied("/long"));
+	remove_file("long");
+	entry = get_copied("/long");
+	ck_assert_int_eq(entry->kind, FCACHE_ERROR);
+	ck_assert_int_eq(entry->status, 404);
 	fcache_release(entry);
 }
 END_TEST
@@ -372,6 +474,10 @@ int main(void)
 	tcase_add_checked_fixture(test, setup, teardown);
 	tcase_add_test(test, a_small_file_is_kept_in_memory);
 	tcase_add_test(test, a_large_file_stays_open);
+	tcase_add_test(test, what_is_copied_again_is_kept_in_memory);
+	tcase_add_test(test, what_is_copied_is_seen_when_it_changes);
+	tcase_add_test(test, what_is_copied_displaces_nothing);
+	tcase_add_test(test, what_is_copied_may_be_gone_meanwhile);
 	tcase_add_test(test, an_entry_is_believed_only_for_the_check_time);
 	tcase_add_test(test, what_is_not_there_is_remembered_and_found_when_it_appears);
 	tcase_add_test(test, what_vanished_is_gone_and_being_sent_goes_on);

@@ -179,6 +179,29 @@ START_TEST(a_file_is_cut_at_the_quantum)
 }
 END_TEST
 
+START_TEST(long_memory_is_cut_at_the_quantum_and_short_memory_is_not)
+{
+	struct lop_memory *body = lop_memory_new(300000), *end = text("end");
+
+	memset(body->data, 'x', 300000);
+	output_memory(&output, end, 0, 3);
+	output_memory(&output, body, 0, 300000);
+	output_memory(&output, end, 0, 3);
+	memory_release(&body);
+	memory_release(&end);
+	ck_assert_int_eq(output_flush(&output, &transport, &sink, 100000), 0);
+	ck_assert_uint_eq(sink.length, 100000);
+	ck_assert_int_eq(sink.more, 1);
+	ck_assert_int_eq(output_flush(&output, &transport, &sink, 0), 0);
+	ck_assert_uint_eq(sink.length, 100000);
+	ck_assert_int_eq(output_flush(&output, &transport, &sink, 190000), 1);
+	ck_assert_uint_eq(sink.length, 300006);
+	ck_assert_int_eq(sink.more, 0);
+	ck_assert_int_eq(memcmp(sink.data, "endxx", 5), 0);
+	ck_assert_int_eq(memcmp(sink.data + 300000, "xxxend", 6), 0);
+}
+END_TEST
+
 START_TEST(a_short_rest_goes_along)
 {
 	struct lop_file *body = large_file(110000);
@@ -230,6 +253,7 @@ int main(void)
 	tcase_add_test(test, a_short_write_goes_on_where_it_stopped);
 	tcase_add_test(test, a_head_before_a_file_is_told_that_more_follows);
 	tcase_add_test(test, a_file_is_cut_at_the_quantum);
+	tcase_add_test(test, long_memory_is_cut_at_the_quantum_and_short_memory_is_not);
 	tcase_add_test(test, a_short_rest_goes_along);
 	tcase_add_test(test, a_file_that_ends_early_is_an_error);
 	tcase_add_test(test, the_queue_goes_round_without_loss);

@@ -12,10 +12,11 @@ KEY_UPDATE = 24
 FATAL, BAD_RECORD_MAC = 2, 20
 WARNING, CLOSE_NOTIFY = 1, 0
 
-LONG = pattern(3000001)
+LONG, MIDDLE = pattern(3000001), pattern(700000)
 authority = Authority()
 certificate = authority.make("a", ["a.test"])
-site = SecureServer({"long": LONG, "short": b"short"}, "-C", certificate.both, "--tls-ciphers",
+site = SecureServer({"long": LONG, "middle": MIDDLE, "short": b"short"}, "-C", certificate.both,
+                    "--tls-no-kernel", "--tls-ciphers",
                     "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:"
                     "TLS_AES_128_CCM_SHA256:DEFAULT")
 
@@ -97,6 +98,26 @@ def a_thousand_wishes_for_new_keys_get_few():
         check(body + client.read(left - len(body)) == LONG, "another body")
         check(client.get("/short") == b"short", "afterwards")
         check(1 <= key_changes(client) <= 1000, "changes of the server's keys")
+
+
+def is_open(server, name):
+    return any(each.endswith(name) for each in processes.descriptors(server.pid).values())
+
+
+@test
+def what_is_asked_for_again_comes_from_memory():
+    """Then the file is open no more. Without encryption, and when it is too long, it stays open."""
+    with Server({"middle": MIDDLE}) as plain:
+        for server, name, body, stays in ((site, "middle", MIDDLE, False), (site, "long", LONG, True),
+                                          (plain, "middle", MIDDLE, True)):
+            with server.connect() as connection:
+                for _ in range(4 if stays else 100):
+                    check(connection.get("/" + name).body == body, "another body")
+                    if not is_open(server, "/" + name):
+                        break
+                equal(is_open(server, "/" + name), stays, "open: " + name)
+                part = connection.get("/" + name, "Range: bytes=300000-599999")
+                check(part.body == body[300000:600000], "another part")
 
 
 @test
