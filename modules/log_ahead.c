@@ -4,13 +4,14 @@
 #include "log_ahead.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
+
+#include "log_apart.h"
 
 #define LINE_MOST ((size_t)16 << 10) /* what <lophttpd/log.h> promises */
 #define FIRST ((size_t)64 << 10)     /* touched of a new window */
@@ -20,6 +21,7 @@
 
 struct log_ahead {
 	pthread_t id;
+	int fd;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool stop;
@@ -71,6 +73,7 @@ static void run(struct log_task *task)
 static void *work(void *context)
 {
 	struct log_ahead *ahead = context;
+	const bool own = log_apart_keep(ahead->fd);
 
 	pthread_mutex_lock(&ahead->lock);
 	while (!ahead->stop) {
@@ -85,25 +88,23 @@ static void *work(void *context)
 		pthread_cond_broadcast(&ahead->changed);
 	}
 	pthread_mutex_unlock(&ahead->lock);
+	/* Now, and not some time after it was joined: a lock lasts as long as the file is open. */
+	if (own)
+		close(ahead->fd);
 	return NULL;
 }
 
-/* Signals are the loop's, but a write that hits nothing is told to the one who wrote. */
-int log_ahead_start(struct log_ahead **pointer)
+int log_ahead_start(struct log_ahead **pointer, int fd)
 {
 	struct log_ahead *ahead = calloc(1, sizeof(*ahead));
-	sigset_t most, old;
 	int result;
 
 	if (ahead == NULL)
 		return -ENOMEM;
+	ahead->fd = fd;
 	pthread_mutex_init(&ahead->lock, NULL);
 	pthread_cond_init(&ahead->changed, NULL);
-	sigfillset(&most);
-	sigdelset(&most, SIGBUS);
-	pthread_sigmask(SIG_SETMASK, &most, &old);
-	result = -pthread_create(&ahead->id, NULL, work, ahead);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	result = log_apart_start(&ahead->id, work, ahead);
 	if (result < 0)
 		free(ahead);
 	else

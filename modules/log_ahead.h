@@ -28,8 +28,8 @@ struct log_task {
 	bool slow;              /* the disk held it up */
 };
 
-/* Returns 0 or a negative errno. */
-int log_ahead_start(struct log_ahead **ahead);
+/* fd: the file of all its windows. Returns 0 or a negative errno. */
+int log_ahead_start(struct log_ahead **ahead, int fd);
 
 /* Takes a task when there is none. */
 void log_ahead_give(struct log_ahead *ahead, const struct log_task *task);

@@ -35,18 +35,24 @@ struct settings {
 #endif
 
 struct list {
+	int fd;
 	int count;
 	int error; /* of the call itself: what it did not take was not begun */
 	struct aiocb requests[LIST_MOST];
 };
 
-static int list_open(void **state)
+static int list_open(int fd, void **state)
 {
-	*state = calloc(1, sizeof(struct list));
-	return *state == NULL ? -ENOMEM : 0;
+	struct list *list = calloc(1, sizeof(*list));
+
+	if (list == NULL)
+		return -ENOMEM;
+	list->fd = fd;
+	*state = list;
+	return 0;
 }
 
-static int list_start(void *state, int fd, const struct iovec *vectors, int count)
+static int list_start(void *state, const struct iovec *vectors, int count)
 {
 	struct list *list = state;
 	struct aiocb *requests[LIST_MOST];
@@ -54,7 +60,7 @@ static int list_start(void *state, int fd, const struct iovec *vectors, int coun
 	list->count = count;
 	for (int i = 0; i < count; i++) {
 		list->requests[i] = (struct aiocb){
-			.aio_fildes = fd,
+			.aio_fildes = list->fd,
 			.aio_buf = vectors[i].iov_base,
 			.aio_nbytes = vectors[i].iov_len,
 			.aio_lio_opcode = LIO_WRITE,

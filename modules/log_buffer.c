@@ -138,12 +138,17 @@ int log_buffer_init(struct log_buffer *buffer, size_t size)
 	return buffer->data == NULL ? -ENOMEM : 0;
 }
 
-void log_buffer_use(struct log_buffer *buffer, int fd)
+bool log_buffer_is_file(int fd)
 {
 	struct stat st;
 
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+void log_buffer_use(struct log_buffer *buffer, int fd)
+{
 	buffer->fd = fd;
-	buffer->regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+	buffer->regular = log_buffer_is_file(fd);
 	buffer->error = 0;
 }
 

@@ -31,6 +31,8 @@ struct log_buffer {
 
 /* size: at least two lines. Returns 0 or -ENOMEM. */
 int log_buffer_init(struct log_buffer *buffer, size_t size);
+/* Whether it is a regular file. */
+bool log_buffer_is_file(int fd);
 /* Takes the descriptor over; the one before stays the caller's. */
 void log_buffer_use(struct log_buffer *buffer, int fd);
 /* Takes a line when there is room; writes nothing out. */

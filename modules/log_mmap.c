@@ -61,7 +61,7 @@ struct log {
 	bool asked;               /* the thread has a task */
 	size_t copying;           /* bytes at the buffer's beginning that its task copies */
 	int busy;                 /* flushes that the disk still counts as busy for */
-	struct log_ahead *ahead;  /* NULL before the first window */
+	struct log_ahead *ahead;  /* NULL before the file's first window */
 	struct log_buffer buffer; /* owns the descriptor, whatever the mode; lines that wait */
 	off_t cut_at;             /* where the file has to be cut before it is appended to; -1 */
 	uint64_t unchecked;       /* lines written since the file's length was looked at */
@@ -230,7 +230,7 @@ static bool open_window(struct log *log)
 	end = lseek(fd, 0, SEEK_END);
 	result = end < 0 ? -errno : 0;
 	if (result == 0 && log->ahead == NULL)
-		result = log_ahead_start(&log->ahead);
+		result = log_ahead_start(&log->ahead, fd);
 	if (result == 0)
 		result = log_window_open(&log->window, fd, end);
 	if (result == 0) {
@@ -488,7 +488,8 @@ static int log_reopen(void *state, const struct lop_log_open *how)
 	struct log *log = state;
 
 	unmap(log);
-	/* It may be the same file, whose lock the old descriptor has. */
+	/* It may be the same file, whose lock the old descriptor has, and the thread's. */
+	log_ahead_stop(&log->ahead);
 	if (log->mode == WAITING || log->cut_at >= 0)
 		close(log->buffer.fd);
 	else

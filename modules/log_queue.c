@@ -25,9 +25,10 @@ struct part {
 
 struct log_queue {
 	const struct log_writer *writer;
-	void *writer_state;
 	struct log_buffer plain; /* owns the descriptor; takes the lines when it is no file */
+	void *writer_state;      /* of this file; NULL: it is none */
 	int next_fd; /* after HUP: the file to go on with when the batch has ended; -1 */
+	void *next_state;
 	int error;   /* negative errno of the last batch; 0: it went well */
 	int batch;   /* parts, from the first, that are being written */
 	off_t size;  /* of the file when that was started; -1: not known */
@@ -129,7 +130,7 @@ static void submit(struct log_queue *log, bool all, int most)
 	if (count == 0)
 		return;
 	log->size = fstat(log->plain.fd, &st) == 0 ? st.st_size : -1;
-	result = log->writer->start(log->writer_state, log->plain.fd, vectors, count);
+	result = log->writer->start(log->writer_state, vectors, count);
 	if (result == 0)
 		log->batch = count;
 	else
@@ -153,14 +154,34 @@ static void move_to_plain(struct log_queue *log)
 	remove_written(log);
 }
 
+/* What is no file needs none. */
+static int open_writer(const struct log_queue *log, int fd, void **state)
+{
+	*state = NULL;
+	return log_buffer_is_file(fd) ? log->writer->open(fd, state) : 0;
+}
+
+/* Returns whether nothing is written any more. */
+static bool close_writer(const struct log_queue *log, void **pointer)
+{
+	void *state = *pointer;
+
+	*pointer = NULL;
+	return state == NULL || log->writer->close(state);
+}
+
 static void switch_files(struct log_queue *log)
 {
 	if (log->next_fd < 0 || log->batch > 0)
 		return;
 	drop_torn(log, log->first);
+	/* First here: the end of a file that was removed may wait for the disk. */
 	close(log->plain.fd);
+	(void)close_writer(log, &log->writer_state);
 	log_buffer_use(&log->plain, log->next_fd);
+	log->writer_state = log->next_state;
 	log->next_fd = -1;
+	log->next_state = NULL;
 	log->error = 0;
 	if (!log->plain.regular)
 		move_to_plain(log);
@@ -318,7 +339,7 @@ int log_queue_open(const struct log_writer *writer, size_t part_size, size_t par
 	result = log_buffer_init(&log->plain, part_size);
 	if (result < 0)
 		goto fail;
-	result = writer->open(&log->writer_state);
+	result = open_writer(log, how->fd, &log->writer_state);
 	if (result < 0)
 		goto fail_buffer;
 	log_buffer_use(&log->plain, how->fd);
@@ -347,17 +368,31 @@ static void reopen_plain(struct log_queue *log, int fd)
 	log->plain.used = 0;
 }
 
+/* Another HUP, or the end, came before the batch ended. */
+static void drop_next(struct log_queue *log)
+{
+	if (log->next_fd >= 0)
+		close(log->next_fd);
+	log->next_fd = -1;
+	(void)close_writer(log, &log->next_state);
+}
+
 int log_queue_reopen(void *state, const struct lop_log_open *how)
 {
 	struct log_queue *log = state;
+	void *writer_state;
+	int result = open_writer(log, how->fd, &writer_state);
 
+	if (result < 0)
+		return result;
 	if (!log->plain.regular) {
 		reopen_plain(log, how->fd);
+		log->writer_state = writer_state;
 		return 0;
 	}
-	if (log->next_fd >= 0)
-		close(log->next_fd);
+	drop_next(log);
 	log->next_fd = how->fd;
+	log->next_state = writer_state;
 	reap(log);
 	if (log->error == 0 && log->next_fd >= 0)
 		/* To the old file, as long as that is no wait. */
@@ -378,10 +413,9 @@ void log_queue_close(void *state)
 		if (log->batch > 0)
 			log->writer->wait(log->writer_state, CLOSE_STEP_NS);
 	}
-	if (log->next_fd >= 0)
-		close(log->next_fd);
+	drop_next(log);
 	/* A write that does not end still reads what it was given. */
-	if (!log->writer->close(log->writer_state))
+	if (!close_writer(log, &log->writer_state))
 		return;
 	free_parts(log->first);
 	free_parts(log->free);

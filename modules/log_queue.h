@@ -31,10 +31,12 @@ struct log_written {
 
 /* Who writes. One batch is under way at most; vectors and their memory stay until it has ended. */
 struct log_writer {
-	int (*open)(void **state);
-	/* Begins to write the vectors one behind the other to the end of fd. Returns 0 or a
+	/* For a file, which stays open as long as there is a batch. Returns 0 or a negative
+	 * errno. */
+	int (*open)(int fd, void **state);
+	/* Begins to write the vectors one behind the other to the end of the file. Returns 0 or a
 	 * negative errno. Does not wait. */
-	int (*start)(void *state, int fd, const struct iovec *vectors, int count);
+	int (*start)(void *state, const struct iovec *vectors, int count);
 	/* Whether the batch has ended. */
 	bool (*ended)(void *state, struct log_written *written);
 	/* Waits for its end, at most so long, below a second. */

@@ -2,12 +2,12 @@
 #include "log_thread.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "log_apart.h"
 
 #define VECTORS_LEAST 16 /* what every system takes in one call */
 #define NS_PER_SECOND 1000000000L
@@ -18,9 +18,9 @@ struct thread {
 	pthread_cond_t wanted; /* by the loop: something is to be done */
 	pthread_cond_t ended;  /* by the thread: it was done */
 	bool stop;
+	int fd;
 	int vectors_most; /* in one call */
 	bool writing;     /* what follows is the thread's */
-	int fd;
 	int count;
 	struct iovec vectors[LOG_BATCH_MOST];
 	struct log_written written;
@@ -68,6 +68,7 @@ static void *work(void *context)
 {
 	struct thread *thread = context;
 
+	(void)log_apart_keep(thread->fd);
 	pthread_mutex_lock(&thread->lock);
 	while (!thread->stop) {
 		if (!thread->writing) {
@@ -84,26 +85,22 @@ static void *work(void *context)
 	return NULL;
 }
 
-/* Signals are the loop's: the thread is made with all of them blocked. */
-static int thread_open(void **state)
+static int thread_open(int fd, void **state)
 {
 	struct thread *thread = calloc(1, sizeof(*thread));
 	const long most = sysconf(_SC_IOV_MAX);
-	sigset_t all, old;
 	int result;
 
 	if (thread == NULL)
 		return -ENOMEM;
+	thread->fd = fd;
 	thread->vectors_most = most < VECTORS_LEAST    ? VECTORS_LEAST
 	                       : most < LOG_BATCH_MOST ? (int)most
 	                                               : LOG_BATCH_MOST;
 	pthread_mutex_init(&thread->lock, NULL);
 	pthread_cond_init(&thread->wanted, NULL);
 	pthread_cond_init(&thread->ended, NULL);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	result = -pthread_create(&thread->id, NULL, work, thread);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	result = log_apart_start(&thread->id, work, thread);
 	if (result < 0)
 		free(thread);
 	else
@@ -111,12 +108,11 @@ static int thread_open(void **state)
 	return result;
 }
 
-static int thread_start(void *state, int fd, const struct iovec *vectors, int count)
+static int thread_start(void *state, const struct iovec *vectors, int count)
 {
 	struct thread *thread = state;
 
 	pthread_mutex_lock(&thread->lock);
-	thread->fd = fd;
 	thread->count = count;
 	memcpy(thread->vectors, vectors, (size_t)count * sizeof(vectors[0]));
 	thread->writing = true;

@@ -64,7 +64,7 @@ static void print_askers(const struct group *group, const struct lop_sandbox_par
 static void print_rule(const struct rule *rule)
 {
 	/* What this processor does not have cannot be called. */
-	if (seccomp_syscall_resolve_name(rule->call) < 0)
+	if (filter_call(rule) < 0)
 		return;
 	printf("  %s", rule->call);
 	if (rule->only != NULL)

@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "rules.h"
-
 /* Fills in what is known at run time only. Returns how many comparisons there are, or -1 when the
  * rule has no place here. */
 static int compare(const struct filter_settings *settings, const struct rule *rule,
@@ -32,16 +30,22 @@ static int compare(const struct filter_settings *settings, const struct rule *ru
 	return count;
 }
 
+int filter_call(const struct rule *rule)
+{
+	int call = seccomp_syscall_resolve_name(rule->call);
+
+	return call < 0 && rule->number > 0 ? rule->number : call;
+}
+
 static int add_rule(scmp_filter_ctx filter, const struct filter_settings *settings,
                     const struct rule *rule)
 {
 	uint32_t action = rule->refuse != 0 ? SCMP_ACT_ERRNO((unsigned)rule->refuse) : SCMP_ACT_ALLOW;
 	struct scmp_arg_cmp comparisons[CHECKS_MAX];
-	int call = seccomp_syscall_resolve_name(rule->call);
+	int call = filter_call(rule);
 	int count = compare(settings, rule, comparisons);
 	int result;
 
-	/* Negative: a call that this library, or this processor, does not have. */
 	if (call < 0 || count < 0)
 		return 0;
 	result = seccomp_rule_add_array(filter, action, call, (unsigned)count, comparisons);

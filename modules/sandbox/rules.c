@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 /* Arguments are ints: the upper half of the register says nothing. */
 #define ALL 0xffffffffu
@@ -31,6 +32,13 @@
 #define CLONE_FLAGS 1
 #else
 #define CLONE_FLAGS 0
+#endif
+
+/* libseccomp knows it since 2.5.2, and the kernel since 5.9. */
+#ifdef SYS_close_range
+#define CLOSE_RANGE SYS_close_range
+#else
+#define CLOSE_RANGE 0
 #endif
 
 #ifndef SOL_TLS
@@ -239,6 +247,8 @@ static const struct rule threads[] = {
 	ONLY("clone", "a thread of this process",
 	     BITS(CLONE_FLAGS, THREAD | NO_THREAD, THREAD)),
 	REFUSE("clone3", "always", ENOSYS),
+	/* A thread lets go of what it needs not. */
+	{ .call = "close_range", .number = CLOSE_RANGE },
 	ANY("futex"),
 	ANY("futex_time64"),
 	ANY("set_robust_list"),

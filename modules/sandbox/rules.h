@@ -34,6 +34,7 @@ struct check {
 
 struct rule {
 	const char *call; /* NULL ends the rules of a group */
+	int number;       /* of a call whose name some libraries do not know yet, or 0 */
 	const char *only; /* the condition in words; NULL: there is none */
 	int refuse;       /* 0: allowed; else the call fails with this errno, and nothing worse */
 	struct check checks[CHECKS_MAX];

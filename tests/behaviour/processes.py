@@ -68,8 +68,13 @@ def traced(pid):
     return found.get("TracerPid", "0") != "0" and found.get("State", "").startswith("S")
 
 
+def threads(pid):
+    """The threads of a process but the first."""
+    return sorted(int(name) for name in os.listdir("/proc/%d/task" % pid) if int(name) != pid)
+
+
 def descriptors(pid):
-    """What the open descriptors of a process point at: {number: text}.
+    """What the open descriptors of a process, or of a thread, point at: {number: text}.
 
     The server hides them from all but root: without root a test that needs them is skipped.
     """

@@ -178,6 +178,49 @@ def a_kill_tears_no_line_but_the_last():
         equal(len(found), len(whole) + 5, name + ": lines")
 
 
+def held_by_threads(server):
+    """What each thread beside the loop has open."""
+    return [sorted(processes.descriptors(thread).values())
+            for thread in processes.threads(server.pid)]
+
+
+@test
+def the_thread_of_a_log_holds_its_file_and_nothing_else():
+    """No connection that the loop has closed, no listener, no terminal; and the loop's calls are
+    those of a process with one thread."""
+    need_root()
+    if tuple(map(int, re.match(r"(\d+)\.(\d+)", os.uname().release).groups())) < (5, 9):
+        skip("threads of this kernel share their descriptors")
+    for name in ("file", "mmap"):
+        with provider(name) as server:
+            with server.connect() as client:
+                client.send(make_request("GET", "/a.txt"))
+                client.read_response()
+                wait_for(lambda: held_by_threads(server) == [[server.log]], 5,
+                         "a thread with the log of " + name)
+                os.rename(server.log, server.log + ".1")
+                server.send_signal(signal.SIGHUP)
+                wait_for(lambda: os.path.exists(server.log), 5, "the new log")
+                client.send(make_request("GET", "/a.txt"))
+                client.read_response()
+                wait_for(lambda: held_by_threads(server) == [[server.log]], 5,
+                         "a thread with the new log of " + name)
+
+
+@test
+def a_log_that_is_a_pipe_needs_no_thread():
+    folder = log_folder()
+    for name in ("file", "mmap"):
+        os.mkfifo(folder + "/" + name, 0o622)
+        reader = os.open(folder + "/" + name, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            with Server(CONTENT, "-L", name, "-o", folder + "/" + name, quiet=False) as server:
+                ask(server, 5)
+                equal(processes.threads(server.pid), [], "threads of " + name)
+        finally:
+            os.close(reader)
+
+
 class TrafficUntilKilled:
     """Requests one after the other until the connection breaks."""
 

@@ -17,8 +17,18 @@ START_TEST(every_call_is_known_to_the_library)
 {
 	for (const struct group *group = groups; group->name != NULL; group++)
 		for (const struct rule *rule = group->rules; rule->call != NULL; rule++)
-			ck_assert_msg(seccomp_syscall_resolve_name(rule->call) != __NR_SCMP_ERROR,
-			              "%s: %s", group->name, rule->call);
+			ck_assert_msg(filter_call(rule) != __NR_SCMP_ERROR, "%s: %s", group->name,
+			              rule->call);
+}
+END_TEST
+
+START_TEST(a_call_that_the_library_does_not_know_yet_has_a_number)
+{
+	const struct rule rule = { .call = "no_such_call", .number = 4242 };
+	const struct rule nothing = { .call = "no_such_call" };
+
+	ck_assert_int_eq(filter_call(&rule), 4242);
+	ck_assert_int_lt(filter_call(&nothing), 0);
 }
 END_TEST
 
@@ -81,6 +91,7 @@ int main(void)
 	SRunner *runner = srunner_create(suite);
 
 	tcase_add_test(test, every_call_is_known_to_the_library);
+	tcase_add_test(test, a_call_that_the_library_does_not_know_yet_has_a_number);
 	tcase_add_test(test, every_need_opens_a_group);
 	tcase_add_test(test, no_need_opens_what_nobody_may);
 	tcase_add_test(test, a_filter_is_made_of_each_combination_of_needs);
