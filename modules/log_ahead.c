@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "log_apart.h"
 
@@ -21,7 +20,6 @@
 
 struct log_ahead {
 	pthread_t id;
-	int fd;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool stop;
@@ -73,7 +71,6 @@ static void run(struct log_task *task)
 static void *work(void *context)
 {
 	struct log_ahead *ahead = context;
-	const bool own = log_apart_keep(ahead->fd);
 
 	pthread_mutex_lock(&ahead->lock);
 	while (!ahead->stop) {
@@ -88,9 +85,6 @@ static void *work(void *context)
 		pthread_cond_broadcast(&ahead->changed);
 	}
 	pthread_mutex_unlock(&ahead->lock);
-	/* Now, and not some time after it was joined: a lock lasts as long as the file is open. */
-	if (own)
-		close(ahead->fd);
 	return NULL;
 }
 
@@ -101,10 +95,9 @@ int log_ahead_start(struct log_ahead **pointer, int fd)
 
 	if (ahead == NULL)
 		return -ENOMEM;
-	ahead->fd = fd;
 	pthread_mutex_init(&ahead->lock, NULL);
 	pthread_cond_init(&ahead->changed, NULL);
-	result = log_apart_start(&ahead->id, work, ahead);
+	result = log_apart_start(&ahead->id, fd, work, ahead);
 	if (result < 0)
 		free(ahead);
 	else

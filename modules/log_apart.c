@@ -4,6 +4,7 @@
 #include "log_apart.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #ifdef __linux__
 #include <sys/syscall.h>
 #endif
@@ -13,20 +14,17 @@
 #define CLOSE_RANGE_UNSHARE (1U << 1)
 #endif
 
-int log_apart_start(pthread_t *id, void *(*work)(void *), void *context)
-{
-	sigset_t most, old;
-	int result;
+struct start {
+	int fd;
+	void *(*work)(void *);
+	void *context;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool begun;
+};
 
-	sigfillset(&most);
-	sigdelset(&most, SIGBUS);
-	pthread_sigmask(SIG_SETMASK, &most, &old);
-	result = -pthread_create(id, NULL, work, context);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return result;
-}
-
-bool log_apart_keep(int fd)
+/* Returns whether the thread has descriptors of its own now. */
+static bool keep_only(int fd)
 {
 #if defined(__linux__) && defined(SYS_close_range)
 	/* An older kernel does nothing, and they stay shared. */
@@ -39,4 +37,45 @@ bool log_apart_keep(int fd)
 	(void)fd;
 	return false;
 #endif
+}
+
+static void *begin(void *context)
+{
+	struct start *start = context;
+	const struct start what = *start; /* it is gone when that is known */
+	const bool own = keep_only(what.fd);
+
+	pthread_mutex_lock(&start->lock);
+	start->begun = true;
+	pthread_cond_signal(&start->changed);
+	pthread_mutex_unlock(&start->lock);
+	(void)what.work(what.context);
+	/* Now, and not a moment after the join: a lock lasts as long as the file is open. */
+	if (own)
+		close(what.fd);
+	return NULL;
+}
+
+int log_apart_start(pthread_t *id, int fd, void *(*work)(void *), void *context)
+{
+	struct start start = { .fd = fd, .work = work, .context = context };
+	sigset_t most, old;
+	int result;
+
+	pthread_mutex_init(&start.lock, NULL);
+	pthread_cond_init(&start.changed, NULL);
+	sigfillset(&most);
+	sigdelset(&most, SIGBUS);
+	pthread_sigmask(SIG_SETMASK, &most, &old);
+	result = -pthread_create(id, NULL, begin, &start);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	/* A socket that the loop closes while the thread still has it would not be closed, and stay
+	 * with its epoll: so the loop closes none meanwhile. */
+	pthread_mutex_lock(&start.lock);
+	while (result == 0 && !start.begun)
+		pthread_cond_wait(&start.changed, &start.lock);
+	pthread_mutex_unlock(&start.lock);
+	pthread_cond_destroy(&start.changed);
+	pthread_mutex_destroy(&start.lock);
+	return result;
 }

@@ -175,9 +175,8 @@ static void switch_files(struct log_queue *log)
 	if (log->next_fd < 0 || log->batch > 0)
 		return;
 	drop_torn(log, log->first);
-	/* First here: the end of a file that was removed may wait for the disk. */
-	close(log->plain.fd);
 	(void)close_writer(log, &log->writer_state);
+	close(log->plain.fd);
 	log_buffer_use(&log->plain, log->next_fd);
 	log->writer_state = log->next_state;
 	log->next_fd = -1;
@@ -371,10 +370,10 @@ static void reopen_plain(struct log_queue *log, int fd)
 /* Another HUP, or the end, came before the batch ended. */
 static void drop_next(struct log_queue *log)
 {
+	(void)close_writer(log, &log->next_state);
 	if (log->next_fd >= 0)
 		close(log->next_fd);
 	log->next_fd = -1;
-	(void)close_writer(log, &log->next_state);
 }
 
 int log_queue_reopen(void *state, const struct lop_log_open *how)

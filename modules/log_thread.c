@@ -68,7 +68,6 @@ static void *work(void *context)
 {
 	struct thread *thread = context;
 
-	(void)log_apart_keep(thread->fd);
 	pthread_mutex_lock(&thread->lock);
 	while (!thread->stop) {
 		if (!thread->writing) {
@@ -100,7 +99,7 @@ static int thread_open(int fd, void **state)
 	pthread_mutex_init(&thread->lock, NULL);
 	pthread_cond_init(&thread->wanted, NULL);
 	pthread_cond_init(&thread->ended, NULL);
-	result = log_apart_start(&thread->id, work, thread);
+	result = log_apart_start(&thread->id, fd, work, thread);
 	if (result < 0)
 		free(thread);
 	else

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What every log provider must hold: one line a request through rotations, kills, full disks and
 hostile clients. LOP_TEST_REQUESTS sets how many requests the counts are made with."""
+import contextlib
 import json
 import os
 import re
@@ -205,6 +206,38 @@ def the_thread_of_a_log_holds_its_file_and_nothing_else():
                 client.read_response()
                 wait_for(lambda: held_by_threads(server) == [[server.log]], 5,
                          "a thread with the new log of " + name)
+
+
+@contextlib.contextmanager
+def slow_close_range(server):
+    """A thread that takes its own descriptors has those of the loop, too, for a while."""
+    tracer = subprocess.Popen(
+        (need_tool("strace"), "-f", "-qq", "-p", str(server.pid), "-e", "trace=close_range", "-e",
+         "inject=close_range:delay_exit=%d" % (seconds(0.3) * 1000000)),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: processes.status(server.pid)["TracerPid"] != "0", 10, "strace")
+        yield
+    finally:
+        tracer.terminate()
+        tracer.wait()
+
+
+@test(limit=60)
+def a_client_that_goes_while_the_log_is_reopened_is_held_by_nobody():
+    """The loop would hear of it again, and look for a connection that it has given up."""
+    need_root()
+    for name in ("file", "mmap"):
+        with provider(name) as server, server.connect() as client, slow_close_range(server):
+            client.send(make_request("GET", "/a.txt"))
+            client.read_response()
+            os.rename(server.log, server.log + ".1")
+            server.send_signal(signal.SIGHUP)
+            wait_for(lambda: os.path.exists(server.log), 5, "the new log")
+            client.send(make_request("GET", "/a.txt", "Connection: close"))
+            client.read_response()
+            held = {file for files in held_by_threads(server) for file in files}
+            check(held <= {server.log, server.log + ".1"}, "%s: held: %s" % (name, sorted(held)))
 
 
 @test
