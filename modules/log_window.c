@@ -20,6 +20,10 @@
 #define MAP_ANONYMOUS MAP_ANON
 #endif
 
+#if defined(__linux__) && !defined(MADV_POPULATE_WRITE)
+#define MADV_POPULATE_WRITE 23
+#endif
+
 /* What the handler of SIGBUS must know: one in use, one to come, one that is over. */
 #define SLOTS 3
 
@@ -282,7 +286,14 @@ MEETS_WRITES static void touch_page(char *page)
 void log_window_touch(char *from, char *to)
 {
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *at = from - (uintptr_t)from % page;
 
-	for (char *at = from - (uintptr_t)from % page; at < to; at += page)
+#ifdef MADV_POPULATE_WRITE
+	/* All in one call (Linux 5.14), without a fault for each page. Where it fails, be it that
+	 * somebody has cut the file, the write tells what there is to tell. */
+	if (madvise(at, (size_t)(to - at), MADV_POPULATE_WRITE) == 0)
+		return;
+#endif
+	for (; at < to; at += page)
 		touch_page(at);
 }
