@@ -74,7 +74,7 @@ def no_safe_request_fails_while_backends_die_and_return():
 
 @test(limit=60 + DURATION)
 def no_safe_request_fails_with_several_workers_and_checks():
-    no_request_fails("--health", "path=/up,interval=200ms,rise=1,fall=1", "--balance",
+    no_request_fails("--health", "path=/up,interval=1s,rise=1,fall=1", "--balance",
                      "least-connections", workers=2)
 
 

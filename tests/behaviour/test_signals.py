@@ -288,7 +288,8 @@ def what_waits_in_the_queue_of_a_killed_worker_is_served():
         server.get("/a.txt")
         workers = server.worker_pids()
         for pid in workers:
-            os.kill(pid, signal.SIGSTOP)  # nobody accepts now
+            os.kill(pid, signal.SIGSTOP)
+            wait_for(lambda: processes.status(pid)["State"].startswith("T"), 5, "its halt")
         waiting = [server.connect() for _ in range(30)]
         for connection in waiting:
             connection.send(make_request("GET", "/a.txt"))
