@@ -37,6 +37,7 @@ class Trace:
         except BaseException:
             self._end()
             raise
+        time.sleep(0.1)  # its call has been entered again, most likely
         self.begun = time.monotonic()
         return self
 
@@ -180,11 +181,11 @@ def an_idle_loop_makes_no_call():
                 connection.get("/a.txt")
             time.sleep(1.2)              # what runs out after a second has run out
             with Trace(*processes.in_session(server.pid)) as trace:
-                time.sleep(2.2)
+                time.sleep(4.2)
             calls = {name: number for name, number in trace.calls.items()
                      if name != "restart_syscall"}
-            # The call that each process was in is counted when strace lets go of it.
-            check(sum(calls.values()) <= len(trace.pids), "idle processes made %s" % calls)
+            # The call that each process was in may be counted when strace takes and lets go of it.
+            check(sum(calls.values()) <= 2 * len(trace.pids), "idle processes made %s" % calls)
             for connection in held:
                 connection.close()
 
