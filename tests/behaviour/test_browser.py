@@ -73,7 +73,7 @@ class Browser:
             message["sessionId"] = self.session
         os.write(self._out, json.dumps(message).encode() + b"\0")
         while True:
-            answer = self._message(seconds(30))
+            answer = self._message(patience(30))
             check(answer is not None, "the browser does not answer " + method)
             if answer.get("id") == self._number:
                 check("error" not in answer, "%s: %s" % (method, answer.get("error")))

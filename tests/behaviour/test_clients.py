@@ -103,7 +103,7 @@ def curl_uploads_and_is_refused_politely():
         file.write(BIG)
     for flags in (["-T", "up"], ["--data-binary", "@up"],
                   ["-T", "up", "-H", "Transfer-Encoding: chunked"]):
-        output = client(curl, "-qsS", "-m", "%d" % seconds(10), "-o", "/dev/null", "-w",
+        output = client(curl, "-qsS", "-m", "%d" % patience(10), "-o", "/dev/null", "-w",
                         "%{http_code}", *flags, site.url + "/a.txt", cwd=folder)
         within(output, (b"405", b"413"), "status of curl %s" % " ".join(flags))
 

@@ -142,7 +142,7 @@ def sockets_from_systemd_are_used():
                 equal(server.addresses, [address], "addresses")
                 for _ in range(10):
                     answers(address)
-            socket.create_connection(address, seconds(1)).close()  # its owner still has it open
+            socket.create_connection(address, patience(1)).close()  # its owner still has it open
 
 
 @test

@@ -322,7 +322,7 @@ def a_tls_handshake_follows_the_header():
     for suffix in (",proxy,tls", ",tls,proxy", ",proxy"):
         with Proxied(*options, listen="127.0.0.1:0" + suffix) as server:
             for pieces in ((V1,), (v2(),), (V1[:9], V1[9:])):
-                with socket.create_connection(server.address, seconds(10)) as plain:
+                with socket.create_connection(server.address, patience(10)) as plain:
                     for piece in pieces:
                         plain.sendall(piece)
                     with context.wrap_socket(plain, server_hostname="test.invalid") as secure:
@@ -337,7 +337,7 @@ def a_tls_handshake_follows_the_header():
             # Header and handshake in one packet, as a proxy may send them.
             incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
             client = context.wrap_bio(incoming, outgoing, server_hostname="test.invalid")
-            with socket.create_connection(server.address, seconds(10)) as plain:
+            with socket.create_connection(server.address, patience(10)) as plain:
                 try:
                     client.do_handshake()
                 except ssl.SSLWantReadError:

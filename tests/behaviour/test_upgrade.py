@@ -31,7 +31,7 @@ def upgrade(server):
 def serving(workers, as_user=False):
     """One process alone can start another program only without a sandbox."""
     free = ["--no-sandbox"] if workers == 1 else []
-    return Server(CONTENT, "--drain-timeout", "%.1f" % seconds(10), *free, workers=workers,
+    return Server(CONTENT, "--drain-timeout", "%.1f" % patience(10), *free, workers=workers,
                   as_user=as_user, upgrades=True)
 
 
