@@ -50,14 +50,24 @@ static char *absolute(const char *path)
 	return strdup(whole);
 }
 
-/* Whether path (links resolved) is root or below it. */
-static bool is_below(const char *path, const char *root)
+/* Whether path (absolute, links resolved) is that folder or below it, under whatever name: a mount
+ * may show the folder elsewhere. Cuts path. */
+static bool is_below(char *path, int folder)
 {
-	size_t length = strlen(root);
+	struct stat root, st;
+	char *slash;
 
-	if (length > 0 && root[length - 1] == '/') /* "/" itself */
-		length--;
-	return strncmp(path, root, length) == 0 && (path[length] == '/' || path[length] == '\0');
+	if (fstat(folder, &root) < 0)
+		return false;
+	for (;;) {
+		if (stat(path[0] == '\0' ? "/" : path, &st) == 0 && st.st_dev == root.st_dev &&
+		    st.st_ino == root.st_ino)
+			return true;
+		slash = strrchr(path, '/');
+		if (slash == NULL)
+			return false;
+		*slash = '\0';
+	}
 }
 
 /* A log that is served tells everybody who else was here. path: what must not lie in the root, with
@@ -77,7 +87,7 @@ static int refuse_in_root(struct lop_core *core, const struct log_target *target
 		                 path, strerror(-result));
 		return result;
 	}
-	if (!is_below(real, core->root->path))
+	if (!is_below(real, core->root->descriptor))
 		return 0;
 	lop_core_message(core, LOP_LOG_ERROR,
 	                 "log file %s lies inside the web root %s, where clients can read it: name "
