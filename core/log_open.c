@@ -272,6 +272,37 @@ int log_target_open(const struct log_target *target, int worker, uid_t uid, gid_
 	return move_up(descriptor);
 }
 
+const char *log_target_reason(int error)
+{
+	switch (error) {
+	case -ELOOP:
+		return "a link stands there, and others than root can write to its folder";
+	case -EEXIST:
+		return "a link stands there that leads nowhere";
+	case -ENXIO:
+		return "nobody reads that pipe";
+	default:
+		return strerror(-error);
+	}
+}
+
+int log_target_start(struct lop_core *core, int worker)
+{
+	const struct privileges *to = &core->privileges;
+	char path[PATH_MAX];
+	int descriptor;
+
+	descriptor = log_target_open(&core->log, worker, to->root ? to->uid : (uid_t)-1,
+	                             to->root ? to->gid : (gid_t)-1);
+	if (descriptor >= 0)
+		return descriptor;
+	log_target_path(&core->log, worker, path, sizeof(path));
+	lop_core_message(core, LOP_LOG_ERROR,
+	                 "cannot open the log %s: %s; name another with -o, or say -q", path,
+	                 log_target_reason(descriptor));
+	return descriptor;
+}
+
 void log_target_path(const struct log_target *target, int worker, char *out, size_t size)
 {
 	snprintf(out, size, target->many ? "%s.%d" : "%s", target->path, worker);

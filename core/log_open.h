@@ -43,8 +43,15 @@ int log_target_init(struct lop_core *core, int workers);
 
 /* Opens the file of one worker, for the user uid and the group gid, -1 when they do not change.
  * Returns a descriptor (never 0 to 2), or a negative errno: -ENXIO a pipe nobody reads, -ELOOP a
- * link that is refused. "-" gives a duplicate of standard error. */
+ * link that is refused, -EEXIST one that leads nowhere. "-" gives a duplicate of standard error. */
 int log_target_open(const struct log_target *target, int worker, uid_t uid, gid_t gid);
+
+/* The same as the process that starts workers: for the user that they will be, and what fails is
+ * said. */
+int log_target_start(struct lop_core *core, int worker);
+
+/* Why it did not open, for a message. error: what log_target_open returned. */
+const char *log_target_reason(int error);
 
 /* Path with the worker's suffix, into out. */
 void log_target_path(const struct log_target *target, int worker, char *out, size_t size);

@@ -198,24 +198,6 @@ static void free_team(struct master *master, struct team *team)
 
 /* ---- workers -------------------------------------------------------------------------------- */
 
-/* Not when nothing is logged. */
-static int open_log(struct lop_core *core, int index)
-{
-	const struct privileges *to = &core->privileges;
-	char path[4096];
-	int log;
-
-	log = log_target_open(&core->log, index, to->root ? to->uid : (uid_t)-1,
-	                      to->root ? to->gid : (gid_t)-1);
-	if (log >= 0)
-		return log;
-	log_target_path(&core->log, index, path, sizeof(path));
-	lop_core_message(core, LOP_LOG_ERROR,
-	                 "cannot open the log %s: %s; name another with -o, or say -q", path,
-	                 strerror(-log));
-	return log;
-}
-
 /* In the child: only what this worker needs stays open. */
 static void become_worker(struct master *master, struct team *own, int index, int log, int control)
 {
@@ -256,7 +238,7 @@ static int spawn(struct master *master, struct team *team, int index)
 	int log = -1, line[2], result;
 	pid_t pid;
 
-	if (!team->core->log.none && (log = open_log(team->core, index)) < 0)
+	if (!team->core->log.none && (log = log_target_start(team->core, index)) < 0)
 		return log;
 	result = control_pair(line);
 	if (result < 0) {
@@ -508,7 +490,7 @@ static void reopen(struct master *master, struct team *team)
 
 		if (slot->pid <= 0)
 			continue;
-		log = team->core->log.none ? -1 : open_log(team->core, i);
+		log = team->core->log.none ? -1 : log_target_start(team->core, i);
 		if (log >= 0) {
 			(void)control_send(slot->control, CONTROL_LOG, log);
 			close(log);

@@ -48,19 +48,9 @@ static int serve(struct worker_start *start, void (*ready)(struct lop_core *core
 int serve_alone(struct lop_core *core)
 {
 	struct worker_start start = { .core = core, .log = -1, .control = -1 };
-	const struct privileges *to = &core->privileges;
 
-	if (!core->log.none) {
-		start.log = log_target_open(&core->log, 0, to->root ? to->uid : (uid_t)-1,
-		                            to->root ? to->gid : (gid_t)-1);
-		if (start.log < 0) {
-			lop_core_message(
-				core, LOP_LOG_ERROR,
-				"cannot open the log %s: %s; name another with -o, or say -q",
-				core->log.path, strerror(-start.log));
-			return 1;
-		}
-	}
+	if (!core->log.none && (start.log = log_target_start(core, 0)) < 0)
+		return 1;
 	return serve(&start, serve_ready);
 }
 

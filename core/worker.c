@@ -170,7 +170,7 @@ static void reopen(struct lop_worker *worker)
 			lop_worker_message(
 				worker, LOP_LOG_ERROR,
 				"cannot reopen the log %s: %s; going on with the old file",
-				core->log.path, strerror(-descriptor));
+				core->log.path, log_target_reason(descriptor));
 		reopen_log(worker, descriptor);
 	}
 	reopen_modules(worker);

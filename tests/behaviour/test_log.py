@@ -365,6 +365,27 @@ def a_log_inside_the_root_is_refused_under_the_name_of_a_mount_too():
 
 
 @test
+def what_is_no_file_of_ours_is_explained():
+    need_root()
+    folder = scratch()
+    os.chmod(folder, 0o777)
+    os.symlink("/etc/hostname", folder + "/link")
+    with open(folder + "/twice", "wb"):
+        os.link(folder + "/twice", folder + "/hard")
+    os.mkfifo(folder + "/pipe")
+    for name, reason in (("link", "a link stands there, and others than root can write"),
+                         ("hard", "a link stands there, and others than root can write"),
+                         ("pipe", "nobody reads that pipe")):
+        for workers in ("1", "2"):
+            if workers == "2":
+                os.rename("%s/%s" % (folder, name), "%s/%s.0" % (folder, name))
+            status, _, errors = run("-R", tree(CONTENT), "-p", "0", "-n", workers, "-o",
+                                    "%s/%s" % (folder, name))
+            equal(status, 1, "exit status")
+            check(reason in errors, "message for %s: %s" % (name, errors))
+
+
+@test
 def a_log_inside_the_root_can_be_forced():
     root = tree(dict(CONTENT, logs=None))
     if AM_ROOT:
