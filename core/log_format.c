@@ -254,16 +254,28 @@ static int64_t second_of(int64_t ns)
 	return ns / SECOND_NS - (ns % SECOND_NS < 0);
 }
 
+/* A '#' that a client sent does not make its line look like a message. There is room for the three
+ * bytes more: log_render() leaves LOG_LEAD_MAX. */
+static char *escape_first(char *out, char *end)
+{
+	memmove(out + 4, out + 1, (size_t)(end - out) - 1);
+	memcpy(out, "\\x23", 4);
+	return end + 3;
+}
+
 int log_format_render(const struct log_format *format, const struct lop_log_record *record,
                       struct log_clock *clock, int worker, char *out, size_t size)
 {
 	const struct log_source source = { .record = record, .clock = clock, .worker = worker };
+	char *end;
 
 	if (size < LOG_LINE_MAX)
 		return -ENOSPC;
 	log_clock_update(clock, second_of(record->time_ns));
-	return (int)(log_render(format->steps, format->count, &source, out, out + LOG_LINE_MAX) -
-	             out);
+	end = log_render(format->steps, format->count, &source, out, out + LOG_LINE_MAX);
+	if (out[0] == '#' && format->steps[0].lead_length == 0)
+		end = escape_first(out, end);
+	return (int)(end - out);
 }
 
 int log_format_message(const struct log_format *format, enum lop_log_level level,

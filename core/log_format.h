@@ -24,8 +24,8 @@ struct log_format;
  *   pid worker
  *
  * and mean what they mean in nginx; times are those of the request's start. Values are escaped as
- * \xXX (control bytes, '"', '\', bytes from 0x7F; outside of double quotes spaces too) and "-" when
- * absent; in a pattern that begins with '{' they are escaped as in JSON strings, UTF-8 as \uXXXX,
+ * \xXX (control bytes, '"', '\', bytes from 0x7F; outside of double quotes spaces too, and a '#' that
+ * would begin the line) and "-" when absent; in a pattern that begins with '{' they are escaped as in JSON strings, UTF-8 as \uXXXX,
  * and empty when absent. Reads the time zone: call it before a chroot. Returns 0, or a negative
  * errno with one line about it in error (for an unknown field the known ones). */
 int log_format_new(const char *pattern, struct log_format **format, char *error, size_t error_size);

@@ -175,6 +175,45 @@ def no_client_byte_can_forge_a_line():
               "bytes that are not printable ASCII")
 
 
+def with_byte(number):
+    """A request for each place that a client fills in, with that byte in it."""
+    text = b"a" + bytes([number]) + b"z"
+    for line, fields in ((b"GET /a.txt HTTP/1.1", b"User-Agent: " + text),
+                         (b"GET /a.txt HTTP/1.1", b"Referer: " + text),
+                         (b"GET /a.txt HTTP/1.1", b"Host: " + text),
+                         (b"GET /" + text + b" HTTP/1.1", b"Host: x"),
+                         (b"GET " + text[1:] + b" HTTP/1.1", b"Host: x"),
+                         (text[1:] + b" /a.txt HTTP/1.1", b"Host: x"),
+                         (b"GET /a.txt " + text, b"Host: x")):
+        host = b"" if fields.startswith(b"Host") else b"\r\nHost: x"
+        yield line + host + b"\r\n" + fields + b"\r\nConnection: close\r\n\r\n"
+
+
+@test(limit=90)
+def each_byte_in_each_place_gives_one_whole_line():
+    bare, quoted = r"[\x21\x23-\x7e]+", r"[\x20\x21\x23-\x7e]*"
+    formats = {"combined": COMBINED,
+               "$request|$status|$host|$request_method|$request_uri|$http_user_agent|end":
+               r"(?!#)[\x20-\x7e]+\|\d{3}(\|%s){4}\|end" % bare,
+               '"$request" "$host" "$http_referer" "$http_user_agent" $remote_addr':
+               '("%s" ){4}127.0.0.1' % quoted,
+               "json": None}
+    for text, pattern_text in formats.items():
+        with Logged("--log-format", text) as server:
+            total = 0
+            for number in range(256):
+                for request in with_byte(number):
+                    server.exchange(request)
+                    total += 1
+        found = raw(server.log).decode("ascii").split("\n")
+        equal((len(found) - 1, found[-1]), (total, ""), "lines, and what is behind the last")
+        for line in found[:-1]:
+            if pattern_text is None:
+                equal(json.loads(line)["remote_addr"], "127.0.0.1", "address in " + line)
+            else:
+                check(re.fullmatch(pattern_text, line), "not in the format: " + line)
+
+
 @test
 def refused_requests_are_logged_too():
     with Logged() as server:

@@ -345,6 +345,20 @@ START_TEST(a_client_cannot_make_up_fields_outside_of_quotes)
 }
 END_TEST
 
+START_TEST(a_client_cannot_make_its_line_a_message)
+{
+	static char bytes[LOG_LINE_MAX];
+
+	record.method = (struct lop_str)STR("#");
+	ck_assert_str_eq(render("$request_method $status #"), "\\x23 206 #");
+	ck_assert_str_eq(render("$request $status"), "\\x23 /a/b.iso?x=1 HTTP/1.1 206");
+	ck_assert_str_eq(render("# $request_method"), "# #");
+	memset(bytes, '#', sizeof(bytes));
+	record.target = (struct lop_str){ bytes, sizeof(bytes) };
+	ck_assert_int_eq(strncmp(render("$request_uri$request_uri$request_uri"), "\\x23##", 6), 0);
+}
+END_TEST
+
 START_TEST(json_strings_are_ascii_and_keep_every_character)
 {
 	record.user_agent = (struct lop_str)STR("\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80");
@@ -600,6 +614,7 @@ int main(void)
 	tcase_add_test(test, the_second_changes_when_the_nanoseconds_say_so);
 	tcase_add_test(test, a_client_cannot_end_a_line_or_a_quoted_field);
 	tcase_add_test(test, a_client_cannot_make_up_fields_outside_of_quotes);
+	tcase_add_test(test, a_client_cannot_make_its_line_a_message);
 	tcase_add_test(test, json_strings_are_ascii_and_keep_every_character);
 	tcase_add_test(test, no_byte_forges_a_line_or_breaks_json);
 	tcase_add_test(test, every_place_of_a_short_value_is_looked_at);
