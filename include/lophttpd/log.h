@@ -9,7 +9,10 @@
  * cannot take it refuses, and the core counts it and says so.
  *
  * Each worker has a state of its own, made by `open`; providers keep nothing in globals. All
- * functions of one state are called from one thread, one at a time.
+ * functions of one state are called from one thread, one at a time. None of them waits
+ * (`close`: not for long) or allocates without bound. Of the server they may call messages (message.h), which go
+ * to standard error alone from within, and the watches and timers of the loop (loop.h). `open`,
+ * `write` and `close` are required, the others may be NULL.
  */
 #ifndef LOPHTTPD_LOG_H
 #define LOPHTTPD_LOG_H
@@ -34,7 +37,8 @@ struct lop_log_record {
 	uint16_t status;         /* as sent, e.g. 200; 0 when no response was sent */
 	uint16_t protocol;       /* major * 100 + minor: 101 is HTTP/1.1; 0 unknown */
 	int64_t time_ns;         /* start of the request, ns since 1970-01-01 UTC */
-	int64_t duration_ns;     /* from its first byte to the last byte of the response */
+	int64_t duration_ns;     /* from its first byte to the last byte of the response, as the
+	                          * loop's clock has it: 0 when one turn of the loop saw both */
 	uint64_t bytes_sent;     /* head and body */
 	uint64_t body_bytes_sent;
 	uint64_t bytes_received; /* head and body of the request */

@@ -32,6 +32,22 @@ for file in "$srcdir"/man/*.[0-9]; do
 	ok "$name" $?
 done
 
+# --- what a log provider sees ---------------------------------------------------------------------
+
+# Members, functions and constants of the header, a line each.
+tr '\n' ' ' <"$srcdir/include/lophttpd/log.h" |
+	sed -e 's|/[*][^*]*[*][*]*\([^/*][^*]*[*][*]*\)*/| |g' | tr -s '[:space:]' '[\n*]' |
+	sed -n -e 's/^[*]*\([a-z_]*\);$/\1/p' -e 's/^([*]\([a-z_]*\))(.*/\1/p' \
+		-e 's/^\(LOP_LOG_[A-Z_]*\).*/\1/p' | sort -u >"$scratch/names"
+sed -n -e '1,/^\.Sh DESCRIPTION/d' -e '/^\.It [FD][av] /p' -e '/^\.[FD][av] /p' \
+	"$srcdir/man/lophttpd-log.3" >"$scratch/named"
+while read -r name; do
+	grep -qw -e "$name" "$scratch/named" || echo "$name"
+done <"$scratch/names" | tell "in log.h, not in lophttpd-log.3"
+told=$?
+[ "$(wc -l <"$scratch/names")" -gt 40 ] && [ $told -eq 0 ]
+ok "lophttpd-log.3 describes all of log.h" $?
+
 # --- options --------------------------------------------------------------------------------------
 
 # The options of every module that is installed, all at once.
