@@ -216,7 +216,7 @@ void access_log_reopen(struct access_log *log, int fd)
 	}
 	if (fd >= 0)
 		close(fd);
-	say(log, LOP_LOG_ERROR, "access log %s does not reopen: %s; the old file is still in use",
+	say(log, LOP_LOG_ERROR, "access log %s does not reopen: %s; what was open is still in use",
 	    path, strerror(-result));
 }
 

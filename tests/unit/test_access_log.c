@@ -370,7 +370,7 @@ START_TEST(reopening_hands_the_new_file_over_unless_it_fails)
 	provided.reopen_result = -EIO;
 	access_log_reopen(&log_, fd);
 	ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
-	ck_assert_ptr_nonnull(strstr(provided.text, "old file is still in use"));
+	ck_assert_ptr_nonnull(strstr(provided.text, "what was open is still in use"));
 	access_log_reopen(&log_, -1); /* there is no new file: the old one stays */
 	ck_assert_int_eq(provided.reopened, 2);
 }
