@@ -126,6 +126,14 @@ static bool suite_of(const SSL *ssl, const EVP_CIPHER **cipher, const EVP_MD **h
 	}
 }
 
+/* Whether the client has asked for records that are shorter than usual (RFC 6066 4). */
+static bool wants_short_records(const SSL *ssl)
+{
+	const uint8_t mode = SSL_SESSION_get_max_fragment_length(SSL_get0_session(ssl));
+
+	return mode >= TLSEXT_max_fragment_length_512 && mode <= TLSEXT_max_fragment_length_4096;
+}
+
 bool seal_begin(struct seal *seal, const SSL *ssl)
 {
 	unsigned char key[EVP_MAX_KEY_LENGTH];
@@ -134,7 +142,7 @@ bool seal_begin(struct seal *seal, const SSL *ssl)
 
 	if (seal->secret_length == 0)
 		return false;
-	if (suite_of(ssl, &cipher, &hash) &&
+	if (!wants_short_records(ssl) && suite_of(ssl, &cipher, &hash) &&
 	    expand(hash, seal, "key", key, (size_t)EVP_CIPHER_key_length(cipher)) &&
 	    expand(hash, seal, "iv", seal->iv, sizeof(seal->iv))) {
 		seal->cipher = EVP_CIPHER_CTX_new();
@@ -153,9 +161,7 @@ bool seal_begin(struct seal *seal, const SSL *ssl)
 void seal_end(struct seal *seal)
 {
 	EVP_CIPHER_CTX_free(seal->cipher);
-	seal->cipher = NULL;
-	OPENSSL_cleanse(seal->secret, seal->secret_length);
-	seal->secret_length = 0;
+	OPENSSL_cleanse(seal, sizeof(*seal)); /* to zeros */
 }
 
 /* ---- records -------------------------------------------------------------------------------- */

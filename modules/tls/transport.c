@@ -43,6 +43,8 @@ void transport_say(const SSL *ssl, unsigned char type, const void *message, size
 
 	assert(length + SEAL_OVERHEAD <= sizeof(record)); /* an alert, or new keys */
 	length = seal_record(&connection->seal, type, message, length, record);
+	if (length == 0)
+		connection->wire.error = -EPROTO;
 	wire_keep(&connection->wire, record, length);
 	if (type == SSL3_RT_HANDSHAKE) { /* new keys, which are not known here */
 		seal_end(&connection->seal);

@@ -54,6 +54,8 @@ static int write_record(struct tls_connection *connection, const unsigned char *
 	room = wire_room(wire, size + SEAL_OVERHEAD);
 	if (room == NULL)
 		return wire->blocked ? 0 : -1;
+	if (wire_empty(wire))
+		connection->gathered = 0;
 	length = seal_record(&connection->seal, SSL3_RT_APPLICATION_DATA, data, size, room);
 	if (length == 0) {
 		wire->error = -EPROTO;

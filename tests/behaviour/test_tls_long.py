@@ -45,6 +45,17 @@ def each_cipher_carries_long_answers_between_short_ones():
 
 
 @test
+def a_client_that_wants_short_records_gets_them():
+    for size in ("512", "4096"):
+        said = openssl("s_client", "-connect", "127.0.0.1:%d" % site.running().port_number,
+                       "-CAfile", authority.path, "-verify_return_error", "-servername", "a.test",
+                       "-maxfraglen", size, "-quiet",
+                       data=make_request("GET", "/long", "Connection: close", host="a.test"))
+        bodies = [each.body for each in split_responses(said, ["GET"])]
+        check(bodies == [LONG], "%s: %s" % (size, [*map(len, bodies)]))
+
+
+@test
 def so_do_tls_1_2_and_a_resumed_session():
     old = client_context(authority)
     old.maximum_version = ssl.TLSVersion.TLSv1_2
