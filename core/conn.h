@@ -51,6 +51,7 @@ struct lop_connection {
 	uint32_t pending_length;
 	uint32_t pending_size;
 	int64_t deadline; /* ns of the worker's clock, 0 none; the timer may be earlier */
+	int64_t partial;  /* when the first byte came of a head that is pending, 0 none */
 	uint64_t number;  /* from 1, in this worker */
 	char *local;      /* text of the local address once somebody asked */
 	uint32_t requests;
@@ -62,7 +63,6 @@ struct lop_connection {
 	bool broken;     /* both directions are gone */
 	bool crossed;    /* a read waits for writing, or a write for reading: any edge may help */
 	bool surplus;    /* above the limit of connections: to be refused in good order */
-	bool partial;    /* pending is the beginning of a head that was looked at */
 	bool timed_out;  /* the deadline passed; the protocol's step shall see to it */
 	uint8_t remote_length;
 	uint16_t remote_port;

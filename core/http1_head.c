@@ -88,7 +88,7 @@ static enum http1_next head_complete(struct http1 *http1, int length)
 	http1_consume(http1, (size_t)length);
 	http1->keep = (size_t)(http1->in - http1->worker->input);
 	http1->started_with = 0; /* what was left over is consumed, at least in part */
-	http1->conn->partial = false;
+	http1->conn->partial = 0;
 	http1->conn->deadline = 0;
 	http1->close = (head->version >= 101 ? head->close : !head->keep_alive || head->close) ||
 	               http1->worker->settings->keepalive_timeout == 0;
@@ -109,12 +109,12 @@ static enum http1_next head_wait(struct http1 *http1)
 			return HTTP1_CLOSE;
 		if (conn->requests > 0)
 			lop_connection_deadline(conn, settings->keepalive_timeout);
-	} else {
+	} else if (conn->partial == 0) {
 		/* Counted from a head's first byte, not from the latest; the first head of a
 		 * connection from when that was accepted. */
-		if (!conn->partial && conn->requests > 0)
+		if (conn->requests > 0)
 			lop_connection_deadline(conn, settings->header_timeout);
-		conn->partial = true;
+		conn->partial = http1->worker->now;
 	}
 	return HTTP1_WAIT;
 }
@@ -125,7 +125,7 @@ static enum http1_next refuse_head(struct http1 *http1, int status)
 
 	request->base = http1->in_length > 0 ? http1->in : NULL;
 	request->number = ++http1->conn->requests;
-	http1->conn->partial = false;
+	http1->conn->partial = 0;
 	if (request->head.version == 0)
 		request->head.version = 101;
 	request->head.known[HTTP1_USER_AGENT] = 0;
@@ -142,7 +142,7 @@ static enum http1_next refuse_head(struct http1 *http1, int status)
 static enum http1_next read_head(struct http1 *http1)
 {
 	struct lop_connection *conn = http1->conn;
-	size_t seen = conn->partial ? http1->started_with : 0;
+	size_t seen = conn->partial != 0 ? http1->started_with : 0;
 	ssize_t count;
 
 	for (;;) {
@@ -185,5 +185,7 @@ enum http1_next http1_step_head(struct http1 *http1)
 	if (http1->request == NULL)
 		return HTTP1_CLOSE;
 	memset(&http1->request->head, 0, offsetof(struct http1_head, fields));
+	if (conn->partial != 0)
+		request_began(http1->request, conn->partial);
 	return conn->surplus ? refuse_head(http1, 503) : read_head(http1);
 }

@@ -40,6 +40,12 @@ struct lop_request *request_new(struct lop_connection *connection)
 	return request;
 }
 
+void request_began(struct lop_request *request, int64_t when)
+{
+	request->started_wall -= request->started - when;
+	request->started = when;
+}
+
 void request_discard(struct lop_request **pointer)
 {
 	struct lop_request *request = *pointer;

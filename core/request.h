@@ -156,6 +156,8 @@ struct lop_request {
 
 /* NULL when memory is out. */
 struct lop_request *request_new(struct lop_connection *connection);
+/* Its first byte came at that time of the worker's clock, before request_new(). */
+void request_began(struct lop_request *request, int64_t when);
 /* Runs DONE, writes the log, releases everything. Clears the pointer. */
 void request_end(struct lop_request **request);
 /* As request_end for one that never became a request (nothing came): no log, no hooks. */

@@ -145,6 +145,24 @@ def each_field_of_a_pattern_has_a_value():
 
 
 @test
+def the_time_of_a_request_begins_with_its_first_byte():
+    with Logged("--log-format", "$request_time $msec $status", "--header-timeout", "0.3s") as server:
+        with server.connect() as connection:
+            connection.send(make_request("GET", "/a.txt"))
+            connection.read_response()
+            began = time.time()
+            connection.send(b"GET /a.txt HTTP/1.1\r\n")
+            connection.read_response()  # after the timeout, which is counted from there too
+            ended = time.time()
+        took, start, status = server.logged(2)[1].split()
+        equal(status, "408", "status")
+        check(float(took) >= 0.299, "it took only " + took)
+        # The server's clock of the day goes in steps.
+        check(began - 0.05 <= float(start) <= ended - 0.25, "it began at %s, not from %f to %f"
+              % (start, began, ended))
+
+
+@test
 def an_unknown_field_of_a_pattern_is_explained():
     status, _, errors = run("-R", tree(CONTENT), "-p", "0", "-n", "1", "-o", scratch() + "/access",
                             "--log-format", "$remote_addr $no_such_field")
