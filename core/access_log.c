@@ -163,9 +163,9 @@ static int flush(struct access_log *log)
 	log->busy = true;
 	if (log->provider->flush != NULL)
 		result = log->provider->flush(log->state);
+	count_lost(log);
 	log->busy = false;
 	log->dirty = result != 0;
-	count_lost(log);
 	return result;
 }
 
@@ -207,9 +207,9 @@ void access_log_reopen(struct access_log *log, int fd)
 	how = how_of(log, fd, path);
 	log->busy = true;
 	result = log->provider->reopen(log->state, &how);
+	count_lost(log);
 	log->busy = false;
 	log->dirty = true;
-	count_lost(log);
 	if (result >= 0) {
 		log_target_note(&log->core->log, log->worker, &st);
 		return;
@@ -269,7 +269,9 @@ void access_log_close(struct access_log *log)
 		    "access log %s: it does not take its last lines in time; what it does not take "
 		    "now is lost",
 		    path_of(log, path));
+	log->busy = true;
 	log->provider->close(log->state);
+	log->busy = false;
 	log->provider = NULL;
 	log->dirty = false;
 	free(log->line);

@@ -34,7 +34,7 @@ static struct {
 	char text[LOG_LINE_MAX];
 	char path[128];
 	int fd;
-	bool talks; /* sends a message from within write */
+	bool talks; /* sends a message from within write, lost and close */
 } provided;
 
 static char file_path[] = "/var/log/test";
@@ -107,6 +107,8 @@ static void provider_close(void *state)
 {
 	(void)state;
 	provided.closed++;
+	if (provided.talks)
+		talk(LOP_LOG_NOTICE, "from within");
 }
 
 static uint64_t provider_lost(void *state)
@@ -115,6 +117,8 @@ static uint64_t provider_lost(void *state)
 
 	(void)state;
 	provided.lost = 0;
+	if (provided.talks)
+		talk(LOP_LOG_NOTICE, "from within");
 	return lost;
 }
 
@@ -333,6 +337,20 @@ START_TEST(a_provider_may_send_a_message_while_it_writes)
 }
 END_TEST
 
+/* It may be half gone when it closes. */
+START_TEST(a_provider_may_send_a_message_whatever_it_was_called_for)
+{
+	open_log();
+	provided.talks = true;
+	access_log_flush(&log_);
+	access_log_reopen(&log_, dup(0));
+	access_log_close(&log_);
+	ck_assert_int_eq(provided.closed, 1);
+	ck_assert_int_eq(provided.messages, 0);
+	close(provided.fd);
+}
+END_TEST
+
 START_TEST(a_quiet_server_closes_the_file_and_logs_nothing)
 {
 	int fd = dup(0);
@@ -415,6 +433,7 @@ int main(void)
 	tcase_add_test(test, a_message_that_no_provider_takes_goes_to_standard_error);
 	tcase_add_test(test, a_log_on_standard_error_does_not_say_things_twice);
 	tcase_add_test(test, a_provider_may_send_a_message_while_it_writes);
+	tcase_add_test(test, a_provider_may_send_a_message_whatever_it_was_called_for);
 	tcase_add_test(test, a_quiet_server_closes_the_file_and_logs_nothing);
 	tcase_add_test(test, a_log_that_does_not_open_is_told_and_its_file_closed);
 	tcase_add_test(test, reopening_hands_the_new_file_over_unless_it_fails);
