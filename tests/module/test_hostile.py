@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A worker that was taken over (hostile/hostile.c) can do only what the loaded modules declared."""
 import errno
+import functools
 import itertools
 import os
 import shlex
@@ -46,7 +47,29 @@ ERRORS = {
     "list": {errno.EACCES},
     "syslog": {errno.EACCES}}
 
+# A call of a 32-bit program. Where the kernel takes none, the processor faults.
+CALL_I386 = r"""
+int main(void)
+{
+#if defined(__x86_64__)
+	long result;
+
+	__asm__ volatile("int $0x80" : "=a"(result) : "a"(20L) : "memory", "r8", "r9", "r10", "r11");
+#endif
+	return 0;
+}
+"""
+
 _built = {}
+
+
+@functools.lru_cache(maxsize=None)
+def takes_i386():
+    path = scratch() + "/call"
+    done = subprocess.run(shlex.split(CC) + ["-x", "c", "-o", path, "-"], input=CALL_I386.encode(),
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    equal((done.returncode, done.stdout.decode("utf-8", "replace")), (0, ""), "the compiler")
+    return subprocess.run([path]).returncode == 0
 
 
 def module(*needs):
@@ -118,6 +141,8 @@ def trials(needs, names=None, workers=2, as_user=False):
         listener.listen(5)
         try:
             for name in names or ATTEMPTS:
+                if name == "i386" and not takes_i386():
+                    continue
                 for outside in (secret, "/etc/passwd") if name.startswith("read") else ("",):
                     server = server or victim(needs, workers=workers, as_user=as_user)
                     outcome = attempt(server, name, argument_for(
@@ -171,6 +196,14 @@ def nothing_that_was_not_declared_is_possible_in_a_chroot():
     need_sandbox()
     need_root()
     expect(trials(()), ())
+
+
+@test
+def a_call_of_a_32_bit_program_is_not_possible():
+    need_sandbox()
+    if not takes_i386():
+        skip("this kernel takes no calls of 32-bit programs")
+    expect(trials((), ["i386"]), ())
 
 
 @test
