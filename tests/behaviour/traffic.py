@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Steady traffic while something happens to the server, which serves SMALL as /a.txt."""
+import os
+import signal
 import threading
+import time
 
 from tap import Failure, check, wait_for
 
@@ -53,3 +56,26 @@ class Traffic:
         """Not one request failed."""
         check(not self.problems, "%s: %d of %d requests failed: %s"
               % (what, len(self.problems), self.count, "; ".join(self.problems[:3])))
+
+
+def slowest_while(flood, request, duration=1.0):
+    """The longest time that request() takes while another process runs flood(), which need not end:
+    who gets no turn beside it waits for ever."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            flood()
+        except OSError:
+            pass
+        finally:
+            os._exit(0)
+    try:
+        slowest, until = 0.0, time.monotonic() + duration
+        while time.monotonic() < until:
+            begun = time.monotonic()
+            request()
+            slowest = max(slowest, time.monotonic() - begun)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    return slowest
