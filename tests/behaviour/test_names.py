@@ -2,17 +2,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Names of upstreams: followed by a module that shows what they become (tests/names/names_probe.c),
 against a name server of the test's own."""
+import math
 import os
 import signal
 import struct
+import time
 
 from harness import *
 from nameserver import REFUSED, SERVFAIL, NameServer, record
 
 BUILD = os.environ.get("builddir") or os.path.dirname(LHTTPD)
 PROBE = os.path.join(BUILD, "tests/names/.libs/names_probe.so")
-# ms: ttl_min, ttl_max, retry, gone, timeout
-QUICK = "50,60000,50,200,200"
+# ms: ttl_min, ttl_max, retry, gone, timeout: a question that times out is seldom what it is about
+QUICK = "50,60000,50,200,10000"
 HOUR = 3600
 
 
@@ -128,7 +130,7 @@ def records_are_believed_for_their_time_and_within_bounds():
         dns.a("short.test", "192.0.2.1", ttl=0)
         dns.aaaa("long.test")
         with Probe(dns, "long.test:80", "short.test:80",
-                   times="100,200,50,200,200") as probe:
+                   times="100,200,50,200,10000") as probe:
             wait_for(lambda: dns.asked("long.test", "A") >= 3, 10, "ttl_max to pass twice")
             wait_for(lambda: dns.asked("short.test", "A") >= 3, 10, "ttl_min to pass twice")
         dns.a("still.test", "192.0.2.1", ttl=HOUR)
@@ -164,7 +166,7 @@ def a_failing_resolver_keeps_the_last_good_set():
 def a_silent_resolver_keeps_the_last_good_set():
     with NameServer() as dns:
         dns.a("web.test", "192.0.2.1", ttl=0)
-        with Probe(dns, "web.test:80", times="50,60000,50,200,20") as probe:
+        with Probe(dns, "web.test:80", times="50,60000,50,200,100") as probe:
             probe.wait_now("web.test", "ok 192.0.2.1:80")
             dns.silence("web.test")
             probe.wait_now("web.test", "failed 192.0.2.1:80")
@@ -174,7 +176,7 @@ def a_silent_resolver_keeps_the_last_good_set():
 def a_resolver_that_is_not_there_is_asked_again():
     with NameServer() as dns:
         address = dns.address
-    with Probe(address, "web.test:80") as probe:
+    with Probe(address, "web.test:80", times="50,60000,50,200,200") as probe:
         probe.wait_now("web.test", "failed")
         check("cannot resolve web.test" in probe.errors(), "it says nothing")
         equal(probe.get("/").status, 403, "status of another request")
@@ -195,11 +197,13 @@ def retries_grow():
     with NameServer() as dns:
         dns.fail("web.test")
         dns.a("clock.test", "192.0.2.1", ttl=0)
-        with Probe(dns, "web.test:80", "clock.test:80", times="50,60000,100,200,200"):
+        begun = time.monotonic()
+        with Probe(dns, "web.test:80", "clock.test:80", times="50,60000,100,200,10000"):
             wait_for(lambda: dns.asked("clock.test", "A") >= 30, 30, "thirty questions")
-            # In the time of thirty: after 0, 100, 300, 700, 1500, … ms; each try is up to three.
-            check(dns.asked("web.test", "A") <= 3 * 6,
-                  "%d questions meanwhile" % dns.asked("web.test", "A"))
+            # After 0, 100, 300, 700, 1500, … ms; each try is up to three.
+            count = dns.asked("web.test", "A")
+            most = 3 * (2 + int(math.log2(1 + (time.monotonic() - begun) / 0.1)))
+            check(count <= most, "%d questions, and not at most %d" % (count, most))
 
 
 @test
@@ -246,7 +250,7 @@ def addresses_that_are_gone_do_not_come_back_by_a_failure():
 def a_name_that_is_gone_loses_its_addresses_after_a_while():
     with NameServer() as dns:
         dns.a("web.test", "192.0.2.1", ttl=0)
-        with Probe(dns, "web.test:80", times="50,60000,50,400,200") as probe:
+        with Probe(dns, "web.test:80", times="50,60000,50,400,10000") as probe:
             probe.wait_now("web.test", "ok 192.0.2.1:80")
             dns.remove("web.test")
             before = dns.asked("web.test", "A")
@@ -262,7 +266,7 @@ def a_name_that_is_gone_for_a_moment_keeps_its_addresses():
     with NameServer() as dns:
         dns.negative_ttl = 0
         dns.a("web.test", "192.0.2.1", ttl=0)
-        with Probe(dns, "web.test:80", times="50,60000,50,600000,200") as probe:
+        with Probe(dns, "web.test:80", times="50,60000,50,600000,10000") as probe:
             probe.wait_now("web.test", "ok 192.0.2.1:80")
             dns.remove("web.test")
             before = dns.asked("web.test", "A")
@@ -291,8 +295,7 @@ def long_answers_come_over_tcp():
             dns.truncate, dns.pieces = True, pieces
             dns.a("web.test", *reversed(wanted), ttl=0)
             dns.aaaa("web.test", "2001:db8::1", ttl=0)
-            # A question that times out is not what this is about.
-            with Probe(dns, "web.test:80", times="50,60000,50,200,60000", as_user=user) as probe:
+            with Probe(dns, "web.test:80", as_user=user) as probe:
                 probe.wait_now("web.test", "ok " + " ".join(one + ":80" for one in wanted) +
                                " [2001:db8::1]:80")
                 before = dns.asked("web.test", "A")
@@ -425,12 +428,12 @@ def usr1_asks_again_at_once():
                 asked(2 * workers)
 
 
-@test
+@test(punctual=0.1)
 def usr1_while_questions_are_open_asks_once_more():
     with NameServer() as dns:
         dns.silence("web.test")
         with Probe(dns, "web.test:80", times="50,600000,300000,200,300") as probe:
-            wait_for(lambda: dns.asked("web.test", "A") == 1, 10, "the first question")
+            wait_for(lambda: dns.asked("web.test", "A") >= 1, 10, "the first question")
             probe.send_signal(signal.SIGUSR1)
             probe.wait_now("web.test", "failed")
             dns.a("web.test", "192.0.2.1")
