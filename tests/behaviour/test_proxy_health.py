@@ -124,7 +124,7 @@ def an_ejected_server_comes_back():
         equal(sorted(answers(site, 8)), [0] * 4 + [1] * 4, "answers")
 
 
-@test(punctual=0.1)
+@test
 def the_pause_grows_with_each_ejection():
     with Farm() as farm, proxy("--map", "/=" + farm.urls(), "--fail-limit", "1", "--eject-time",
                                ms(0.2), "--eject-max", "60",
@@ -137,14 +137,15 @@ def the_pause_grows_with_each_ejection():
         farm.backends[0].script = script
         wait_for(lambda: len([answers(site, 2)] and tried) >= 4, 20, "four tries")
         pauses = [after - before for before, after in zip(tried, tried[1:])]
-        check(pauses[2] > pauses[0] * 1.3, "pauses: %s" % pauses)
+        check(all(pause >= seconds(0.2) * 2 ** turn * 0.95 for turn, pause in
+                  enumerate(pauses[:3])), "pauses: %s" % pauses)
 
 
 @test
 def a_failing_check_takes_a_server_out_before_a_request_fails():
     with Farm() as farm, proxy("--map", "/=" + farm.urls(), *check_option(rise=2, fall=2,
                                                                           expect=200)) as site:
-        equal(sorted(answers(site, 4)), [0, 0, 1, 1], "answers")
+        wait_for(lambda: sorted(answers(site, 4)) == [0, 0, 1, 1], 10, "answers of both")
         farm.up_status[0] = 500
         wait_for(lambda: answers(site, 4) == [1] * 4, 10, "the first to be left out")
         farm.up_status[0] = 200
@@ -204,7 +205,7 @@ def a_server_that_comes_back_is_used_within_one_interval():
         farm.backends[0].down()
         wait_for(lambda: answers(site, 4) == [1] * 4, 10, "the first to be left out")
         farm.backends[0].start()
-        wait_for(lambda: 0 in answers(site, 2), 1.5, "its return")
+        wait_for(lambda: 0 in answers(site, 2), 3, "its return")
 
 
 @test
@@ -221,12 +222,11 @@ def the_state_is_shared_by_all_workers():
 
 @test
 def one_worker_checks_for_all():
+    begun = time.monotonic()
     with Farm(1) as farm, proxy("--map", "/=" + farm.urls(), *check_option(interval=0.3),
                                 workers=3) as site:
         site.get("/x")
         wait_for(lambda: farm.checks(0), 10, "a check")
-        farm.backends[0].take()
-        begun = time.monotonic()
         time.sleep(seconds(1.5))
         count = len(farm.checks(0))
         wanted = (time.monotonic() - begun) / seconds(0.3)
