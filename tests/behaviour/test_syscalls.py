@@ -100,7 +100,7 @@ def a_cached_small_file_costs_one_recv_and_one_send():
     # A call that strace was still busy with at its end is not counted.
     check(total - 1 <= receives <= total * 1.01, "receives: %d; %s" % (receives, calls))
     check(total - 1 <= sends <= total * 1.01, "sends: %d; %s" % (sends, calls))
-    check(waits <= total * 1.01 + 5, "waits: %d; %s" % (waits, calls))
+    check(waits <= total * 1.01 + trace.by_time, "waits: %d; %s" % (waits, calls))
     others = trace.others()
     check(sum(others.values()) <= total * 0.01 + trace.by_time, "other calls: %s; %s"
           % (others, calls))
@@ -180,12 +180,16 @@ def an_idle_loop_makes_no_call():
             for connection in held:
                 connection.get("/a.txt")
             time.sleep(1.2)              # what runs out after a second has run out
-            with Trace(*processes.in_session(server.pid)) as trace:
-                time.sleep(4.2)
-            calls = {name: number for name, number in trace.calls.items()
-                     if name != "restart_syscall"}
-            # The call that each process was in may be counted when strace takes and lets go of it.
-            check(sum(calls.values()) <= 2 * len(trace.pids), "idle processes made %s" % calls)
+            for _ in range(3):           # or it does so a little later, if the machine is busy
+                with Trace(*processes.in_session(server.pid)) as trace:
+                    time.sleep(4.2)
+                calls = {name: number for name, number in trace.calls.items()
+                         if name != "restart_syscall"}
+                # The call that each process was in may be counted when strace takes and lets go.
+                if sum(calls.values()) <= 2 * len(trace.pids):
+                    break
+            else:
+                raise Failure("idle processes made %s" % calls)
             for connection in held:
                 connection.close()
 
