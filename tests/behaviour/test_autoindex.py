@@ -426,7 +426,7 @@ def a_folder_that_nobody_may_list_is_403():
         os.chmod(root + "/locked", 0o755)
 
 
-@test(limit=120)
+@test(limit=120, punctual=0.2)
 def a_big_folder_holds_up_nobody():
     count = 100000 if SLOWDOWN == 1 else 5000
     root = tree({"kib": b"k" * 1024, "x/y": b"y"})

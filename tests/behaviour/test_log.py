@@ -144,7 +144,7 @@ def each_field_of_a_pattern_has_a_value():
                            record["time_iso8601"]), record["time_iso8601"])
 
 
-@test
+@test(punctual=0.15)
 def the_time_of_a_request_begins_with_its_first_byte():
     with Logged("--log-format", "$request_time $msec $status", "--header-timeout", "0.3s") as server:
         with server.connect() as connection:

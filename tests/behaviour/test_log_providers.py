@@ -481,7 +481,7 @@ def mmap_survives_a_file_that_is_cut_under_it():
     equal(b"\0" in raw(server.log), False, "NUL bytes")
 
 
-@test(limit=60)
+@test(limit=60, punctual=0.2)
 def mmap_counts_what_went_where_the_file_no_longer_was():
     """Into the rest of its last page, which does not fault; the page behind it does."""
     with provider("mmap") as server:

@@ -359,7 +359,7 @@ def the_maximum_counts_over_all_workers():
             equal(held.most, 2, "requests at the backend at once")
 
 
-@test
+@test(punctual=0.5)
 def a_server_that_comes_back_starts_slowly():
     one, two = Backend(ok(b"one")), Backend(ok(b"two"))
     with proxy("--map", "/=%s,%s;slow-start=%s" % (one.url, two.url, ms(5)),

@@ -72,7 +72,7 @@ def no_safe_request_fails_while_backends_die_and_return():
     no_request_fails()
 
 
-@test(limit=60 + DURATION)
+@test(limit=60 + DURATION, punctual=0.5)
 def no_safe_request_fails_with_several_workers_and_checks():
     no_request_fails("--health", "path=/up,interval=1s,rise=1,fall=1", "--balance",
                      "least-connections", workers=2)

@@ -223,7 +223,7 @@ def a_connection_that_is_closed_ends_with_a_goodbye():
         equal(connection.socket.recv(1), b"", "after it")   # SSLEOFError without the goodbye
 
 
-@test
+@test(punctual=0.5)
 def an_idle_connection_ends_with_a_goodbye():
     with hasty.connect() as connection:
         equal(connection.get("/").status, 200, "status")
