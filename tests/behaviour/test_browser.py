@@ -81,7 +81,7 @@ class Browser:
             self.events.append(answer)
 
     def wait(self, method, wanted=lambda parameters: True):
-        end = time.monotonic() + seconds(15)
+        end = time.monotonic() + patience(15)
         while time.monotonic() < end:
             for event in self.events:
                 if event.get("method") == method and wanted(event["params"]):

@@ -131,7 +131,7 @@ class Other:
 
     def _ready(self):
         """Whether it answers, and not another that got the port first."""
-        end = time.monotonic() + seconds(20)
+        end = time.monotonic() + patience(20)
         while time.monotonic() < end and self.process.poll() is None:
             try:
                 with Connection(("127.0.0.1", self.port)) as connection:

@@ -145,7 +145,7 @@ def run_installed(*options):
     done = subprocess.run([installed.find("sbin/lhttpd"), *options], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/",
                           env=environment(LOPHTTPD_MODULE_PATH=installed.modules),
-                          timeout=seconds(10))
+                          timeout=patience(10))
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
@@ -310,7 +310,7 @@ def list_modules_describes_what_is_not_loaded_too():
     with open(modules + "/README", "w", encoding="ascii") as file:
         file.write("no module\n")
     done = subprocess.run([installed.find("sbin/lhttpd"), "--list-modules"], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=seconds(10),
+                          stderr=subprocess.PIPE, timeout=patience(10),
                           env=environment(LOPHTTPD_MODULE_PATH=modules))
     text = done.stdout.decode()
     equal(done.returncode, 0, "exit status")
