@@ -52,6 +52,10 @@ static int epoll_wait_batch(struct loop *loop, int timeout)
 	struct epoll_event *events = loop->events;
 	int count = epoll_wait(loop->descriptor, events, BATCH, timeout);
 
+	/* So ends the wait of a process that was stopped for a while, too. What has come meanwhile
+	 * is heard of before the timers, or whom it is from would be late. */
+	if (count < 0 && errno == EINTR)
+		count = epoll_wait(loop->descriptor, events, BATCH, 0);
 	if (count < 0)
 		return errno == EINTR ? 0 : -errno;
 	for (int i = 0; i < count; i++) {

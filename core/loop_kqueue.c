@@ -74,6 +74,9 @@ static int kqueue_wait(struct loop *loop, int timeout)
 	struct timespec limit = { timeout / 1000, timeout % 1000 * 1000000L };
 	int count = kevent(loop->descriptor, NULL, 0, events, BATCH, timeout < 0 ? NULL : &limit);
 
+	/* As in loop_epoll.c. */
+	if (count < 0 && errno == EINTR)
+		count = kevent(loop->descriptor, NULL, 0, events, BATCH, &(struct timespec){ 0, 0 });
 	if (count < 0)
 		return errno == EINTR ? 0 : -errno;
 	for (int i = 0; i < count; i++) {

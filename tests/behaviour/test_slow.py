@@ -3,6 +3,7 @@
 """Slow clients are timed out without any event on the socket; a slow honest download goes on."""
 import os
 import select
+import signal
 import socket
 import threading
 import time
@@ -95,6 +96,19 @@ def a_connection_in_use_is_not_idle():
         for _ in range(5):
             equal(connection.get("/a.txt").body, A, "body")
             time.sleep(seconds(KEEPALIVE) / 3)
+
+
+@test(punctual=KEEPALIVE / 2)
+def a_request_that_came_while_the_server_was_stopped_came_in_time():
+    with site.connect() as connection:
+        equal(connection.get("/a.txt").body, A, "body")
+        os.kill(site.pid, signal.SIGSTOP)
+        try:
+            connection.send(make_request("GET", "/a.txt"))
+            time.sleep(seconds(KEEPALIVE) * 1.5)
+        finally:
+            os.kill(site.pid, signal.SIGCONT)
+        equal(connection.read_response().body, A, "body")
 
 
 @test(punctual=HEADER / 2)
