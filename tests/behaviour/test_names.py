@@ -432,7 +432,8 @@ def usr1_asks_again_at_once():
 def usr1_while_questions_are_open_asks_once_more():
     with NameServer() as dns:
         dns.silence("web.test")
-        with Probe(dns, "web.test:80", times="50,600000,300000,200,300") as probe:
+        with Probe(dns, "web.test:80",
+                   times="50,600000,300000,200,%d" % seconds(300)) as probe:
             wait_for(lambda: dns.asked("web.test", "A") >= 1, 10, "the first question")
             probe.send_signal(signal.SIGUSR1)
             probe.wait_now("web.test", "failed")

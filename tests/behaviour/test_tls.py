@@ -25,7 +25,8 @@ KEYS = ("-C", default.path, "-K", default.key,
         "-C", "Example.test:" + example.path, "-K", "example.test:" + example.key,
         "-C", "example.test:" + rsa.both, "-C", "*.wild.test:" + wild.both)
 site = SecureServer(CONTENT, *KEYS, "--keepalive-timeout", "60")
-hasty = SecureServer(CONTENT, *KEYS, "--keepalive-timeout", "1", "--header-timeout", "1")
+hasty = SecureServer(CONTENT, *KEYS, "--keepalive-timeout", "%.1f" % seconds(1), "--header-timeout",
+                     "%.1f" % seconds(1))
 as_somebody = SecureServer(CONTENT, "-C", default.both, as_user=True, workers=2)
 if AM_ROOT:
     os.chown(default.both, ORDINARY, ORDINARY)

@@ -17,7 +17,7 @@ from harness import *  # noqa: E402
 CC = os.environ.get("CC") or "cc"
 INCLUDE = os.path.join(HERE, "..", "..", "include")
 CONTENT = {"a.txt": b"alpha\n"}
-BODY_TIMEOUT = 1.0  # of `hasty`
+BODY_TIMEOUT = seconds(1)  # of `hasty`
 
 
 def build():
@@ -142,7 +142,7 @@ def a_body_that_its_hook_does_not_read_is_under_no_time_limit():
         connection.expect_silence(BODY_TIMEOUT * 1.5)
 
 
-@test(punctual=BODY_TIMEOUT / 2)
+@test(punctual=0.5)
 def the_time_of_a_body_does_not_run_while_its_hook_does_not_want_it():
     with hasty.connect() as connection:
         connection.send(post("/fours", "Content-Length: 8"))
