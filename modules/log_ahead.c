@@ -13,7 +13,7 @@
 #include "log_apart.h"
 
 #define LINE_MOST ((size_t)16 << 10) /* what <lophttpd/log.h> promises */
-#define FIRST ((size_t)64 << 10)     /* touched of a new window */
+#define FIRST ((ptrdiff_t)64 << 10)  /* prepared of a new window */
 
 /* A task that takes longer and sleeps meanwhile has waited for the disk. */
 #define SLOW_NS INT64_C(5000000)
@@ -47,24 +47,45 @@ static long sleeps(void)
 	return -1;
 }
 
+static int open_next(struct log_task *task)
+{
+	struct log_window *next = &task->next;
+	int result = log_window_next(&task->window, next);
+	char *to;
+
+	if (result < 0)
+		return result;
+	to = log_window_ahead(next, FIRST);
+	/* A line that does not fit into the one before begins before its end. */
+	result = log_window_prepare(next, next->at - LINE_MOST, to);
+	if (result < 0)
+		log_window_close(next);
+	else
+		next->ready = to;
+	return result;
+}
+
+static int prepare(struct log_task *task)
+{
+	const struct log_window *window = &task->window;
+	int result = log_window_prepare(window, window->at, task->to);
+
+	task->prepared = result == 0;
+	if (task->prepared)
+		memcpy(window->at, task->lines, task->length);
+	return result;
+}
+
 static void run(struct log_task *task)
 {
 	const int64_t began = now();
 	const long slept = sleeps();
 
 	log_window_close(&task->old);
-	if (task->length > 0)
-		memcpy(task->window.at, task->lines, task->length);
-	if (task->from < task->to)
-		log_window_touch(task->from, task->to);
-	if (task->open) {
-		task->result = log_window_next(&task->window, &task->next);
-		if (task->result == 0) {
-			/* A line that does not fit into the one before begins before its end. */
-			log_window_touch(task->next.at - LINE_MOST, task->next.at + FIRST);
-			task->next.ready = task->next.at + FIRST;
-		}
-	}
+	if (task->to != NULL)
+		task->result = prepare(task);
+	if (task->result == 0 && task->open)
+		task->result = open_next(task);
 	task->slow = now() - began > SLOW_NS && (slept < 0 || sleeps() > slept);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A thread that goes ahead of the writer of a mapped file (log_window.h): it allocates, maps and
- * touches what will be written to soon, and unmaps what is over; on a busy disk it copies lines,
- * too. Each of those may wait for the disk; the loop does not.
+ * A thread that goes ahead of the writer of a mapped file (log_window.h): it maps and prepares what
+ * will be written to soon, and unmaps what is over; on a busy disk it copies lines, too. Each of
+ * those may wait for the disk; the loop does not.
  *
  * One task at a time. While it runs the loop neither opens nor closes windows.
  */
@@ -10,6 +10,7 @@
 #define LOG_AHEAD_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "log_window.h"
 
@@ -18,13 +19,15 @@ struct log_ahead;
 struct log_task {
 	struct log_window old;    /* to be closed, unless its from is NULL */
 	struct log_window window; /* in use */
-	const char *lines;        /* so many bytes are to be copied to its position */
+	char *to;                 /* how far to prepare it from its position on; or NULL */
+	const char *lines;        /* so many bytes are to be copied to its position then */
 	size_t length;
-	char *from, *to; /* what is to be touched in it */
-	bool open;       /* whether its next one is to be opened */
+	uint64_t unchecked; /* lines in the file that were not known to be when it began */
+	bool open;          /* whether its next one is to be opened */
 	/* Filled in */
-	struct log_window next; /* opened, its first pages touched */
-	int result;             /* of opening it */
+	bool prepared;          /* and copied the lines */
+	struct log_window next; /* opened, and prepared for its first lines; or closed */
+	int result;             /* of all that */
 	bool slow;              /* the disk held it up */
 };
 

@@ -30,9 +30,12 @@
 #include "log_buffer.h"
 #include "log_window.h"
 
-/* How much is made ready ahead of the lines; more is asked for when half of it is left. Little, so
- * that the kernel has no time to write it out before lines come. */
-#define LEAD ((ptrdiff_t)64 << 10)
+/* How much is prepared ahead of the lines: what comes in 1/64 s, within these bounds. More is asked
+ * for when half of it is left. Little, so that the kernel has no time to write it out before lines
+ * come. */
+#define LEAD_LEAST ((ptrdiff_t)64 << 10)
+#define LEAD_MOST ((ptrdiff_t)256 << 10)
+#define LEADS_PER_SECOND 64
 
 /* Flushes, one a second. */
 #define BUSY 10
@@ -57,14 +60,16 @@ struct log {
 	struct log_window window; /* MAPPED */
 	struct log_window next;   /* to go on with; or closed */
 	struct log_window old;    /* to be closed; or closed */
-	int next_error;           /* why there is no next one */
+	int error;                /* why there is no more that is ready, and no next one */
+	ptrdiff_t lead;
+	off_t flushed;            /* the position at the last flush */
 	bool asked;               /* the thread has a task */
 	size_t copying;           /* bytes at the buffer's beginning that its task copies */
 	int busy;                 /* flushes that the disk still counts as busy for */
 	struct log_ahead *ahead;  /* NULL before the file's first window */
 	struct log_buffer buffer; /* owns the descriptor, whatever the mode; lines that wait */
 	off_t cut_at;             /* where the file has to be cut before it is appended to; -1 */
-	uint64_t unchecked;       /* lines written since the file's length was looked at */
+	uint64_t unchecked;       /* lines written since the file was looked at */
 	uint64_t lost;
 };
 
@@ -128,19 +133,18 @@ static void collect(struct log *log, bool wait)
 	log->copying = 0;
 	if (task.slow)
 		log->busy = BUSY;
-	if (task.length > 0 && !log_window_faulted(window)) {
+	log->error = task.result;
+	if (task.next.from != NULL)
+		log->next = task.next;
+	if (!task.prepared)
+		return;
+	log->unchecked -= task.unchecked;
+	if (!log_window_faulted(window)) {
 		window->at += task.length;
 		consume(log, task.length);
 	}
-	if (task.from < task.to && task.to > window->ready)
+	if (task.to > window->ready)
 		window->ready = task.to;
-	if (window->ready < window->at)
-		window->ready = window->at;
-	if (!task.open)
-		return;
-	log->next_error = task.result;
-	if (task.result == 0)
-		log->next = task.next;
 }
 
 static void close_windows(struct log *log)
@@ -149,7 +153,7 @@ static void close_windows(struct log *log)
 	log_window_close(&log->old);
 	log_window_close(&log->next);
 	log_window_close(&log->window);
-	log->next_error = 0;
+	log->error = 0;
 }
 
 /* How many bytes of whole lines of the buffer fit into `room`. */
@@ -165,45 +169,47 @@ static size_t fitting(const struct log_buffer *buffer, size_t room)
 /* Has the thread do what is needed next. again: what is ready may no longer be. */
 static void ask(struct log *log, bool again)
 {
-	struct log_window *window = &log->window;
-	struct log_task task = { .old = log->old, .window = *window };
-	ptrdiff_t room = window->to - window->at < LEAD ? window->to - window->at : LEAD;
+	const struct log_window *window = &log->window;
+	char *to = log_window_ahead(window, log->lead);
+	size_t length = 0;
+	bool open;
 
-	if (log->asked)
+	if (log->asked || log->error != 0)
 		return;
-	if (log->busy > 0) {
-		task.lines = log->buffer.data;
-		task.length = log->copying = fitting(&log->buffer, (size_t)room);
-		again = again && task.length == 0;
-	}
-	if (again || (log->busy == 0 && window->ready - window->at <= LEAD / 2 &&
-	              window->ready < window->to)) {
-		task.from = window->at;
-		task.to = window->at + room;
-	}
-	if (task.from == task.to)
-		task.open = log->next.from == NULL && log->next_error == 0;
-	if (task.from == task.to && task.length == 0 && !task.open && log->old.from == NULL)
+	if (log->busy > 0)
+		length = fitting(&log->buffer, (size_t)(to - window->at));
+	else
+		again |= window->ready - window->at <= log->lead / 2 && window->ready < to;
+	if (!again && length == 0)
+		to = NULL;
+	open = log->next.from == NULL && (to == window->to || window->ready == window->to);
+	if (to == NULL && !open && log->old.from == NULL)
 		return;
+	log_ahead_give(log->ahead, &(struct log_task){
+					   .old = log->old,
+					   .window = *window,
+					   .to = to,
+					   .lines = log->buffer.data,
+					   .length = length,
+					   .unchecked = log->unchecked,
+					   .open = open,
+				   });
 	log->old.from = NULL;
+	log->copying = length;
 	log->asked = true;
-	log_ahead_give(log->ahead, &task);
 }
 
-/* From the mapping to the buffer; what was written, up to position, ends the file. */
-static void leave_window(struct log *log, off_t position)
+/* From the mapping to the buffer; what was written ends the file. */
+static void unmap(struct log *log)
 {
+	if (log->mode != MAPPED)
+		return;
+	collect(log, true);
+	log->cut_at = log_window_position(&log->window);
 	close_windows(log);
-	log->cut_at = position;
 	log->buffer.error = cut(log);
 	log->unchecked = 0;
 	share(log);
-}
-
-static void unmap(struct log *log)
-{
-	if (log->mode == MAPPED)
-		leave_window(log, log_window_position(&log->window));
 }
 
 /* Whether a window may open another time although it did not now. */
@@ -234,10 +240,15 @@ static bool open_window(struct log *log)
 	if (result == 0)
 		result = log_window_open(&log->window, fd, end);
 	if (result == 0) {
+		log->flushed = end;
+		log->lead = LEAD_LEAST;
 		ask(log, false);
 		collect(log, true); /* the first line is in the file at once, too */
-		return true;
+		result = log->error;
 	}
+	if (result == 0)
+		return true;
+	close_windows(log);
 	log->mappable = passes(result);
 	(void)log_window_cut(fd, end);
 	return false;
@@ -283,15 +294,25 @@ static bool lost_lines(off_t size, off_t position)
  * and neither did those before it if they were in the file's last page. */
 static void leave_after_fault(struct log *log)
 {
-	off_t position = log_window_position(&log->window);
 	struct stat st;
+	off_t position;
 
+	collect(log, true);
+	position = log_window_position(&log->window);
 	if (position > 0 && fstat(log->buffer.fd, &st) == 0 && lost_lines(st.st_size, position - 1))
 		log->lost += log->unchecked;
 	close_windows(log);
 	log->mode = APPENDING;
 	log->unchecked = 0;
 	map(log);
+}
+
+/* The disk is full, or nearly so: what goes in line by line still does. Or it has failed. */
+static void leave_after_error(struct log *log)
+{
+	if (!passes(log->error))
+		log->lost += log->unchecked;
+	unmap(log);
 }
 
 /* Where there is room. Returns whether it hit the file. */
@@ -346,11 +367,10 @@ static void go_on(struct log *log, size_t length)
 		log_window_slide(&log->window, &log->next, &log->old);
 		drain(log);
 	}
-	if (log_window_faulted(&log->window))
+	if (log->error == -ESTALE || log_window_faulted(&log->window))
 		leave_after_fault(log);
-	else if (!log->asked && is_full(log, length) && log->next_error != 0)
-		/* The disk is full, or nearly so: what goes in line by line still does. */
-		leave_window(log, log_window_position(&log->window));
+	else if (log->error != 0)
+		leave_after_error(log);
 	else
 		ask(log, false);
 }
@@ -363,7 +383,7 @@ static bool is_ready(const struct log *log, size_t length)
 
 static int write_line(struct log *log, const char *line, size_t length)
 {
-	if (log->mode == MAPPED && !is_ready(log, length + LEAD / 2))
+	if (log->mode == MAPPED && !is_ready(log, length + (size_t)log->lead / 2))
 		go_on(log, length);
 	if (log->mode == MAPPED && is_ready(log, length)) {
 		if (put(log, line, length))
@@ -387,30 +407,19 @@ static void log_message(void *state, const struct lop_log_message *message)
 	(void)write_line(state, message->line.data, message->line.length);
 }
 
-/* Somebody may have cut the file, or its file system may have become read-only, of which a write
- * of nothing tells (and a mapping does not). */
-static void check_file(struct log *log)
+static ptrdiff_t bounded(off_t lead)
 {
-	struct stat st;
-
-	if (write(log->buffer.fd, "", 0) < 0 && errno != EINTR) {
-		log->lost += log->unchecked;
-		unmap(log);
-	} else if (fstat(log->buffer.fd, &st) == 0 &&
-	           st.st_size < log->window.base + (log->window.to - log->window.from)) {
-		if (lost_lines(st.st_size, log_window_position(&log->window)))
-			log->lost += log->unchecked;
-		close_windows(log);
-		log->mode = APPENDING;
-		map(log);
-	}
-	log->unchecked = 0;
+	return lead < LEAD_LEAST ? LEAD_LEAST : lead > LEAD_MOST ? LEAD_MOST : (ptrdiff_t)lead;
 }
 
 /* The kernel has written pages out meanwhile, and may let the next write into one wait: the thread
- * finds out, and waits instead. */
+ * finds out, and waits instead. It finds out, too, what has happened to the file. */
 static void flush_mapped(struct log *log)
 {
+	const off_t position = log_window_position(&log->window);
+
+	log->lead = bounded((position - log->flushed) / LEADS_PER_SECOND);
+	log->flushed = position;
 	if (log->busy > 0)
 		log->busy--;
 	go_on(log, 0);
@@ -424,11 +433,9 @@ static int log_flush(void *state)
 	int result;
 
 	if (log->mode == MAPPED)
-		check_file(log);
-	if (log->mode == MAPPED)
 		flush_mapped(log);
 	if (log->mode == MAPPED)
-		return log->buffer.used > 0;
+		return log->buffer.used > 0 || log->unchecked > 0;
 	if (log->mode == WAITING)
 		share(log);
 	if (log->mode == WAITING)

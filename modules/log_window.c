@@ -90,8 +90,7 @@ static ssize_t read_before(int fd, off_t to, char block[BLOCK])
 	size_t done = 0;
 
 	while (done < length) {
-		ssize_t count =
-			pread(fd, block + done, length - done, to - (off_t)(length - done));
+		ssize_t count = pread(fd, block + done, length - done, to - (off_t)(length - done));
 
 		if (count < 0 && errno == EINTR)
 			continue;
@@ -160,65 +159,50 @@ int log_window_cut(int fd, off_t position)
 
 /* The window */
 
-/* Where a file system cannot allocate: it appends, so that this is the same. */
-static int write_zeros(int fd, off_t length)
+/* Makes the file reach from `size` to `end`. Zeros are written rather than space allocated: they
+ * have space as well, and a page that was written is in memory, so that making it writable is quick.
+ * A write of nothing tells, too, that the file system has become read-only. */
+static int extend(int fd, off_t size, off_t end)
 {
 	static const char zeros[BLOCK];
-
-	while (length > 0) {
-		ssize_t count = write(fd, zeros, length < BLOCK ? (size_t)length : BLOCK);
-
-		if (count < 0 && errno != EINTR)
-			return -errno;
-		if (count > 0)
-			length -= count;
-	}
-	return 0;
-}
-
-/* Makes the file reach to `end`, with space on the disk. */
-static int allocate(int fd, off_t end)
-{
 	struct stat st;
-	int result = EOPNOTSUPP;
+	ssize_t count;
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (st.st_size >= end)
-		return 0;
-#if defined(_POSIX_ADVISORY_INFO) && _POSIX_ADVISORY_INFO > 0
-	do
-		result = posix_fallocate(fd, st.st_size, end - st.st_size);
-	while (result == EINTR);
-#endif
-	/* EBADF: the C library would do it by writing, and not while appending. */
-	if (result == EOPNOTSUPP || result == ENOTSUP || result == EINVAL || result == ENOSYS ||
-	    result == EBADF)
-		return write_zeros(fd, end - st.st_size);
-	return -result;
+	if (st.st_size < size)
+		return -ESTALE;
+	size = st.st_size;
+	do {
+		const off_t left = end > size ? end - size : 0;
+
+		/* It appends, and leaves alone the position, for which the loop might wait. */
+		count = pwrite(fd, zeros, left < BLOCK ? (size_t)left : BLOCK, size);
+		if (count < 0 && errno != EINTR)
+			return -errno;
+		if (count > 0)
+			size += count;
+	} while (size < end);
+	return 0;
 }
 
-/* base: aligned to STEP. */
+/* base: aligned to STEP. Beyond the file's end nothing may be touched, but it may be mapped. */
 static int open_at(struct log_window *window, int fd, off_t base, off_t position)
 {
-	char *from;
-	int result;
+	char *from = mmap(NULL, WINDOW, PROT_READ | PROT_WRITE, MAP_SHARED, fd, base);
+	int slot;
 
 	*window = (struct log_window){ .fd = fd };
-	result = allocate(fd, base + (off_t)WINDOW);
-	if (result < 0)
-		return result;
-	from = mmap(NULL, WINDOW, PROT_READ | PROT_WRITE, MAP_SHARED, fd, base);
 	if (from == MAP_FAILED)
 		return -errno;
-	result = take_slot(from);
-	if (result < 0) {
+	slot = take_slot(from);
+	if (slot < 0) {
 		(void)munmap(from, WINDOW);
-		return result;
+		return slot;
 	}
 	*window = (struct log_window){
 		.fd = fd,
-		.slot = result,
+		.slot = slot,
 		.from = from,
 		.at = from + (position - base),
 		.ready = from + (position - base),
@@ -283,7 +267,7 @@ MEETS_WRITES static void touch_page(char *page)
 		;
 }
 
-void log_window_touch(char *from, char *to)
+static void touch(char *from, const char *to)
 {
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	char *at = from - (uintptr_t)from % page;
@@ -296,4 +280,22 @@ void log_window_touch(char *from, char *to)
 #endif
 	for (; at < to; at += page)
 		touch_page(at);
+}
+
+char *log_window_ahead(const struct log_window *window, ptrdiff_t length)
+{
+	ptrdiff_t end = window->at - window->from + length;
+
+	end += (BLOCK - end % BLOCK) % BLOCK;
+	return end < window->to - window->from ? window->from + end : window->to;
+}
+
+int log_window_prepare(const struct log_window *window, char *from, const char *to)
+{
+	int result = extend(window->fd, window->base + (window->ready - window->from),
+	                    window->base + (to - window->from));
+
+	if (result == 0)
+		touch(from, to);
+	return result;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A window onto the end of a file that grows: mapped, aligned to MiB, and with its space on the
- * disk allocated before anything is written into it, so that a full disk is an error of
- * log_window_open() and no fault. Until it is closed the file is longer than what was written, and
- * ends in NUL bytes.
+ * A window onto the end of a file that grows: mapped, aligned to MiB, and extended with zeros, which
+ * have space on the disk, before anything is written there, so that a full disk is an error of
+ * log_window_prepare() and no fault. Until it is closed the file is longer than what was written,
+ * and ends in NUL bytes.
  *
- * The first write into a page of a file may have to wait for the disk, so that somebody else than
- * the loop touches pages first (log_ahead.h).
+ * Preparing may have to wait for the disk, so that somebody else than the loop does it
+ * (log_ahead.h).
  *
  * Somebody may cut the file meanwhile: the next write beyond its new end is a fault, which is
  * caught and puts memory in the window's place. A process has three windows at most, and one thread
@@ -20,13 +20,13 @@
 #include <sys/types.h>
 
 struct log_window {
-	int fd;     /* open for reading and writing, O_APPEND; not owned */
+	int fd;      /* open for reading and writing, O_APPEND; not owned */
 	int slot;    /* of what the handler of SIGBUS knows */
 	char *from;  /* NULL: closed */
 	char *at;    /* the next byte */
-	char *ready; /* where the pages end that were touched */
+	char *ready; /* where ends what was prepared */
 	char *to;
-	off_t base;  /* of `from` in the file */
+	off_t base; /* of `from` in the file */
 };
 
 /* Where the lines of a file end: behind the last byte that is not NUL. When NUL bytes follow, a
@@ -37,8 +37,8 @@ off_t log_window_find_end(int fd, bool *complete);
 /* Cuts the file at position, unless it is shorter. */
 int log_window_cut(int fd, off_t position);
 
-/* Maps what lies behind position, with room for at least a MiB. Returns 0 or a negative errno, and
- * is closed then; the file may be longer than before. */
+/* Maps what lies behind position, which is the file's end, with room for at least a MiB. Returns 0
+ * or a negative errno, and is closed then. */
 int log_window_open(struct log_window *window, int fd, off_t position);
 
 /* The same further on, for when it is full: the second half of the window and what is behind it. */
@@ -48,8 +48,13 @@ int log_window_next(const struct log_window *window, struct log_window *next);
  * closed. */
 void log_window_slide(struct log_window *window, struct log_window *next, struct log_window *old);
 
-/* Has the pages from `from` to `to` made writable; what is in them stays. May wait for the disk. */
-void log_window_touch(char *from, char *to);
+/* How far to prepare so that at least `length` bytes fit, or as many as the window has. */
+char *log_window_ahead(const struct log_window *window, ptrdiff_t length);
+
+/* Makes the file reach to `to`, and its pages from `from` on writable; what is in them stays. Only
+ * behind it may be written. May wait for the disk. Returns 0 or a negative errno, as when the disk
+ * is full, and -ESTALE when somebody has cut the file; it may be longer than before. */
+int log_window_prepare(const struct log_window *window, char *from, const char *to);
 
 /* Position of the next byte in the file. */
 off_t log_window_position(const struct log_window *window);

@@ -235,6 +235,7 @@ static const struct rule map_shared[] = {
 	     BITS(3, MAP_SHARED, MAP_SHARED)),
 	ANY("msync"),
 	ANY("fallocate"),
+	ANY("pwrite64"),
 	/* Whether a thread that touches pages has slept for the disk. */
 	ANY("getrusage"),
 	/* A page of a file that became shorter, or that the disk has no room for. */

@@ -3,10 +3,13 @@
 #include "config.h"
 
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -89,6 +92,14 @@ START_TEST(what_is_longer_than_a_line_is_not_taken_away)
 }
 END_TEST
 
+static void prepare(struct log_window *window, ptrdiff_t length)
+{
+	char *to = log_window_ahead(window, length);
+
+	ck_assert_int_eq(log_window_prepare(window, window->at, to), 0);
+	window->ready = to;
+}
+
 START_TEST(a_window_slides_over_the_file)
 {
 	struct log_window window, next, old;
@@ -100,21 +111,23 @@ START_TEST(a_window_slides_over_the_file)
 	line[99] = '\n';
 	fill("first\n", 6, 0);
 	ck_assert_int_eq(log_window_open(&window, fd, 6), 0);
-	ck_assert_int_eq(size(), 2 * MIB);
+	ck_assert_int_eq(size(), 6);
 	for (int i = 0; i < 50000; i++) {
 		if (window.to - window.at < 100) {
 			if (log_window_next(&window, &next) < 0)
 				ck_abort_msg("line %d", i);
 			log_window_slide(&window, &next, &old);
-			log_window_touch(window.at, window.to);
 			log_window_close(&old);
 		}
+		if (window.ready - window.at < 100)
+			prepare(&window, 100000);
 		memcpy(window.at, line, 100);
 		window.at += 100;
 	}
 	position = log_window_position(&window);
 	ck_assert_int_eq(position, 6 + 50000 * 100);
-	ck_assert_int_eq(size() % MIB, 0);
+	ck_assert_int_eq(size(), window.base + (window.ready - window.from));
+	ck_assert_int_eq(size() % 65536, 0);
 	ck_assert_int_eq(log_window_find_end(fd, &complete), position);
 	log_window_close(&window);
 	ck_assert_int_eq(log_window_cut(fd, position), 0);
@@ -124,12 +137,63 @@ START_TEST(a_window_slides_over_the_file)
 }
 END_TEST
 
+START_TEST(what_is_ahead_has_at_least_so_many_bytes)
+{
+	struct log_window window;
+
+	fill("first\n", 6, 0);
+	ck_assert_int_eq(log_window_open(&window, fd, 6), 0);
+	ck_assert_ptr_eq(log_window_ahead(&window, 65530), window.from + 65536);
+	ck_assert_ptr_eq(log_window_ahead(&window, 65531), window.from + 131072);
+	ck_assert_ptr_eq(log_window_ahead(&window, 2 * MIB), window.to);
+	log_window_close(&window);
+}
+END_TEST
+
+START_TEST(preparing_keeps_what_is_there_and_has_space_on_the_disk)
+{
+	struct log_window window;
+	struct stat st;
+
+	fill("first\n", 6, 0);
+	ck_assert_int_eq(log_window_open(&window, fd, 6), 0);
+	prepare(&window, 10);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_int_eq(st.st_size, 65536);
+	ck_assert_int_eq(fsync(fd), 0);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_int_ge(st.st_blocks * 512, 65536);
+	memcpy(window.at, "second\n", 7);
+	prepare(&window, 70000);
+	ck_assert_int_eq(memcmp(window.from, "first\nsecond\n", 14), 0);
+	log_window_close(&window);
+}
+END_TEST
+
+START_TEST(a_file_that_cannot_grow_is_an_error_and_no_fault)
+{
+	const struct rlimit most = { .rlim_cur = 100000, .rlim_max = RLIM_INFINITY };
+	struct log_window window;
+
+	(void)signal(SIGXFSZ, SIG_IGN);
+	log_window_guard();
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &most), 0);
+	ck_assert_int_eq(log_window_open(&window, fd, 0), 0);
+	prepare(&window, 65536);
+	ck_assert_int_eq(log_window_prepare(&window, window.at, window.at + 131072), -EFBIG);
+	ck_assert(!log_window_faulted(&window));
+	log_window_close(&window);
+	log_window_unguard();
+}
+END_TEST
+
 START_TEST(a_file_that_was_cut_is_no_fault_of_the_process)
 {
 	struct log_window window;
 
 	log_window_guard();
 	ck_assert_int_eq(log_window_open(&window, fd, 0), 0);
+	prepare(&window, 10);
 	memcpy(window.at, "one\n", 4);
 	ck_assert(!log_window_faulted(&window));
 	ck_assert_int_eq(ftruncate(fd, 0), 0);
@@ -138,6 +202,22 @@ START_TEST(a_file_that_was_cut_is_no_fault_of_the_process)
 	log_window_close(&window);
 	ck_assert_int_eq(size(), 0);
 	ck_assert_int_eq(log_window_open(&window, fd, 0), 0);
+	ck_assert(!log_window_faulted(&window));
+	log_window_close(&window);
+	log_window_unguard();
+}
+END_TEST
+
+START_TEST(a_file_that_was_cut_is_not_made_longer)
+{
+	struct log_window window;
+
+	log_window_guard();
+	ck_assert_int_eq(log_window_open(&window, fd, 0), 0);
+	prepare(&window, 65536);
+	ck_assert_int_eq(ftruncate(fd, 0), 0);
+	ck_assert_int_eq(log_window_prepare(&window, window.at, window.at + 131072), -ESTALE);
+	ck_assert_int_eq(size(), 0);
 	ck_assert(!log_window_faulted(&window));
 	log_window_close(&window);
 	log_window_unguard();
@@ -154,7 +234,11 @@ int main(void)
 	tcase_add_test(test, lines_end_before_the_padding);
 	tcase_add_test(test, what_is_longer_than_a_line_is_not_taken_away);
 	tcase_add_test(test, a_window_slides_over_the_file);
+	tcase_add_test(test, what_is_ahead_has_at_least_so_many_bytes);
+	tcase_add_test(test, preparing_keeps_what_is_there_and_has_space_on_the_disk);
+	tcase_add_test(test, a_file_that_cannot_grow_is_an_error_and_no_fault);
 	tcase_add_test(test, a_file_that_was_cut_is_no_fault_of_the_process);
+	tcase_add_test(test, a_file_that_was_cut_is_not_made_longer);
 	suite_add_tcase(suite, test);
 	srunner_run_all(runner, CK_ENV);
 	int failed = srunner_ntests_failed(runner);
