@@ -12,11 +12,9 @@
 
 #include "log_apart.h"
 
-#define LINE_MOST ((size_t)16 << 10) /* what <lophttpd/log.h> promises */
-#define FIRST ((ptrdiff_t)64 << 10)  /* prepared of a new window */
-
 /* A task that takes longer and sleeps meanwhile has waited for the disk. */
 #define SLOW_NS INT64_C(5000000)
+#define NS_PER_SECOND 1000000000L
 
 struct log_ahead {
 	pthread_t id;
@@ -32,61 +30,59 @@ static int64_t now(void)
 	struct timespec time;
 
 	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+	return (int64_t)time.tv_sec * NS_PER_SECOND + time.tv_nsec;
 }
 
-/* How often this thread slept. Where nobody counts, waiting for a processor looks like sleep. */
-static long sleeps(void)
+/* What this thread has done: false where nobody counts. */
+static bool count(struct rusage *usage)
 {
 #ifdef RUSAGE_THREAD
-	struct rusage usage;
-
-	if (getrusage(RUSAGE_THREAD, &usage) == 0)
-		return usage.ru_nvcsw;
+	return getrusage(RUSAGE_THREAD, usage) == 0;
+#else
+	(void)usage;
+	return false;
 #endif
-	return -1;
 }
 
-static int open_next(struct log_task *task)
+/* Only of a page that was written out it is a fault to make it writable again. */
+static void touch(struct log_task *task, const struct rusage *before)
 {
-	struct log_window *next = &task->next;
-	int result = log_window_next(&task->window, next);
-	char *to;
+	char *at = task->window.at, *again = task->touched;
+	struct rusage after;
+
+	if (again != NULL) {
+		log_window_touch(at, again < task->to ? again : task->to);
+		task->written_out = count(&after) && after.ru_minflt > before->ru_minflt;
+	}
+	log_window_touch(at, task->to);
+}
+
+static int prepare(struct log_task *task, const struct rusage *before)
+{
+	struct log_window *window = &task->window;
+	int result = log_window_extend(window, task->to);
 
 	if (result < 0)
 		return result;
-	to = log_window_ahead(next, FIRST);
-	/* A line that does not fit into the one before begins before its end. */
-	result = log_window_prepare(next, next->at - LINE_MOST, to);
-	if (result < 0)
-		log_window_close(next);
-	else
-		next->ready = to;
-	return result;
-}
-
-static int prepare(struct log_task *task)
-{
-	const struct log_window *window = &task->window;
-	int result = log_window_prepare(window, window->at, task->to);
-
-	task->prepared = result == 0;
-	if (task->prepared)
-		memcpy(window->at, task->lines, task->length);
-	return result;
+	touch(task, before);
+	memcpy(window->at, task->lines, task->length);
+	task->prepared = true;
+	return 0;
 }
 
 static void run(struct log_task *task)
 {
 	const int64_t began = now();
-	const long slept = sleeps();
+	struct rusage before = { .ru_nvcsw = -1 }, after = { .ru_nvcsw = 0 };
 
 	log_window_close(&task->old);
-	if (task->to != NULL)
-		task->result = prepare(task);
+	(void)count(&before);
+	task->result = prepare(task, &before);
 	if (task->result == 0 && task->open)
-		task->result = open_next(task);
-	task->slow = now() - began > SLOW_NS && (slept < 0 || sleeps() > slept);
+		task->result = log_window_next(&task->window, &task->next);
+	/* Where nobody counts, waiting for a processor looks like sleep. */
+	task->slow =
+		now() - began > SLOW_NS && (!count(&after) || after.ru_nvcsw > before.ru_nvcsw);
 }
 
 static void *work(void *context)
@@ -135,13 +131,26 @@ void log_ahead_give(struct log_ahead *ahead, const struct log_task *task)
 	pthread_mutex_unlock(&ahead->lock);
 }
 
-bool log_ahead_take(struct log_ahead *ahead, bool wait, struct log_task *task)
+/* Returns false when the time is over. */
+static bool wait_until(struct log_ahead *ahead, const struct timespec *until)
 {
+	return (until == NULL ? pthread_cond_wait(&ahead->changed, &ahead->lock)
+	                      : pthread_cond_timedwait(&ahead->changed, &ahead->lock, until)) == 0;
+}
+
+bool log_ahead_take(struct log_ahead *ahead, long most_ns, struct log_task *task)
+{
+	struct timespec until;
 	bool ended;
 
+	if (most_ns > 0) {
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec += (until.tv_nsec + most_ns) / NS_PER_SECOND;
+		until.tv_nsec = (until.tv_nsec + most_ns) % NS_PER_SECOND;
+	}
 	pthread_mutex_lock(&ahead->lock);
-	while (ahead->busy && wait)
-		pthread_cond_wait(&ahead->changed, &ahead->lock);
+	while (ahead->busy && most_ns != 0 && wait_until(ahead, most_ns > 0 ? &until : NULL))
+		;
 	ended = !ahead->busy;
 	if (ended)
 		*task = ahead->task;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A thread that goes ahead of the writer of a mapped file (log_window.h): it maps and prepares what
- * will be written to soon, and unmaps what is over; on a busy disk it copies lines, too. Each of
- * those may wait for the disk; the loop does not.
+ * A thread that goes ahead of the writer of a mapped file (log_window.h): it maps, extends and
+ * touches what will be written to soon, copies lines where the loop must not, and unmaps what is
+ * over. Each of those may wait for the disk; the loop does not.
  *
  * One task at a time. While it runs the loop neither opens nor closes windows.
  */
@@ -17,18 +17,21 @@
 struct log_ahead;
 
 struct log_task {
-	struct log_window old;    /* to be closed, unless its from is NULL */
-	struct log_window window; /* in use */
-	char *to;                 /* how far to prepare it from its position on; or NULL */
-	const char *lines;        /* so many bytes are to be copied to its position then */
+	struct log_window old; /* to be closed, unless its from is NULL */
+	/* In use; is to be extended and touched from its position on to `to`. */
+	struct log_window window;
+	char *to;
+	char *touched;     /* how far the window was before; or NULL */
+	const char *lines; /* so many bytes are to be copied to its position then */
 	size_t length;
 	uint64_t unchecked; /* lines in the file that were not known to be when it began */
 	bool open;          /* whether its next one is to be opened */
 	/* Filled in */
-	bool prepared;          /* and copied the lines */
-	struct log_window next; /* opened, and prepared for its first lines; or closed */
+	bool prepared;          /* up to `to`, and the lines are copied */
+	struct log_window next; /* opened; or closed */
 	int result;             /* of all that */
 	bool slow;              /* the disk held it up */
+	bool written_out;       /* the kernel has written pages out that were touched before */
 };
 
 /* fd: the file of all its windows. Returns 0 or a negative errno. */
@@ -37,9 +40,9 @@ int log_ahead_start(struct log_ahead **ahead, int fd);
 /* Takes a task when there is none. */
 void log_ahead_give(struct log_ahead *ahead, const struct log_task *task);
 
-/* Whether there is none any more; the task that was done is returned. Waits for its end when asked
- * to. */
-bool log_ahead_take(struct log_ahead *ahead, bool wait, struct log_task *task);
+/* Whether there is none any more; the task that was done is returned. Waits for its end, but not
+ * longer than that unless it is negative. */
+bool log_ahead_take(struct log_ahead *ahead, long most_ns, struct log_task *task);
 
 /* Without a task. */
 void log_ahead_stop(struct log_ahead **ahead);

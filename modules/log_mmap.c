@@ -5,9 +5,10 @@
  * (log_window.h), and is cut to its length on close, on HUP, when the server drains, and at the
  * next start after a crash.
  *
- * A thread goes ahead and makes pages ready (log_ahead.h). When a busy disk holds it up, even pages
- * that were ready may hold up who writes to them: then lines go to the buffer, the thread copies
- * them from there, and the loop touches no page until the disk has been quick for a while.
+ * A write into a page that the kernel has written out waits for a busy disk. So the loop writes only
+ * where a thread (log_ahead.h) has written a moment ago. Elsewhere the thread copies the line while
+ * the loop waits a moment, and when the disk holds the thread up, lines wait in the buffer and the
+ * loop touches no page until the disk has been quick for a while.
  *
  * Only one process may do that to a file, so it takes a lock (flock). During a change of the
  * program two processes have the same file: the old one gives the mapping up when it drains and
@@ -30,12 +31,19 @@
 #include "log_buffer.h"
 #include "log_window.h"
 
-/* How much is prepared ahead of the lines: what comes in 1/64 s, within these bounds. More is asked
- * for when half of it is left. Little, so that the kernel has no time to write it out before lines
- * come. */
-#define LEAD_LEAST ((ptrdiff_t)64 << 10)
+/* How much is prepared ahead of the lines: twice as much as before when half of that is used up
+ * while it is fresh, half as much when it is not. */
+#define LEAD_LEAST ((ptrdiff_t)4 << 10)
 #define LEAD_MOST ((ptrdiff_t)256 << 10)
-#define LEADS_PER_SECOND 64
+
+/* How long it may be written to. The kernel may write it out earlier, but hardly does. */
+#define FRESH_NS INT64_C(20000000)
+
+/* A line that takes longer has waited for the disk. */
+#define PUT_NS 10000000
+
+/* How long the loop waits for the thread. */
+#define WAIT_NS 2000000L
 
 /* Flushes, one a second. */
 #define BUSY 10
@@ -60,10 +68,12 @@ struct log {
 	struct log_window window; /* MAPPED */
 	struct log_window next;   /* to go on with; or closed */
 	struct log_window old;    /* to be closed; or closed */
-	int error;                /* why there is no more that is ready, and no next one */
-	ptrdiff_t lead;
-	off_t flushed;            /* the position at the last flush */
-	bool asked;               /* the thread has a task */
+	int error;                /* of the thread's last task */
+	char *touched;            /* so far in the window the thread has touched it, or NULL, ... */
+	int64_t touched_at;       /* ... and this was when it began */
+	ptrdiff_t lead;           /* how much is made ready */
+	bool asked;               /* the thread has a task, ... */
+	int64_t asked_at;         /* ... since then */
 	size_t copying;           /* bytes at the buffer's beginning that its task copies */
 	int busy;                 /* flushes that the disk still counts as busy for */
 	struct log_ahead *ahead;  /* NULL before the file's first window */
@@ -121,39 +131,56 @@ static void consume(struct log *log, size_t length)
 	memmove(buffer->data, buffer->data + length, buffer->used);
 }
 
-/* What the thread has done. */
-static void collect(struct log *log, bool wait)
+/* Not exact, but quick. */
+static int64_t now(void)
+{
+	struct timespec time;
+
+#ifdef CLOCK_MONOTONIC_COARSE
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+#else
+	clock_gettime(CLOCK_MONOTONIC, &time);
+#endif
+	return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+/* What the thread has done; waits for it so long (log_ahead.h). */
+static void collect(struct log *log, long most_ns)
 {
 	struct log_window *window = &log->window;
 	struct log_task task;
 
-	if (!log->asked || !log_ahead_take(log->ahead, wait, &task))
+	if (!log->asked || !log_ahead_take(log->ahead, most_ns, &task))
 		return;
 	log->asked = false;
 	log->copying = 0;
-	if (task.slow)
-		log->busy = BUSY;
 	log->error = task.result;
+	if (task.slow || (task.written_out && log->asked_at < log->touched_at + FRESH_NS))
+		log->busy = BUSY;
 	if (task.next.from != NULL)
 		log->next = task.next;
 	if (!task.prepared)
 		return;
 	log->unchecked -= task.unchecked;
-	if (!log_window_faulted(window)) {
-		window->at += task.length;
-		consume(log, task.length);
+	window->end = task.window.end;
+	if (log_window_faulted(window))
+		return;
+	if (task.to > window->at) {
+		log->touched = task.to;
+		log->touched_at = log->asked_at;
 	}
-	if (task.to > window->ready)
-		window->ready = task.to;
+	window->at += task.length;
+	consume(log, task.length);
 }
 
 static void close_windows(struct log *log)
 {
-	collect(log, true);
+	collect(log, -1);
 	log_window_close(&log->old);
 	log_window_close(&log->next);
 	log_window_close(&log->window);
 	log->error = 0;
+	log->touched = NULL;
 }
 
 /* How many bytes of whole lines of the buffer fit into `room`. */
@@ -166,37 +193,66 @@ static size_t fitting(const struct log_buffer *buffer, size_t room)
 	return length;
 }
 
-/* Has the thread do what is needed next. again: what is ready may no longer be. */
-static void ask(struct log *log, bool again)
+/* How much the loop may write now. */
+static ptrdiff_t room(const struct log *log, int64_t time)
+{
+	if (log->touched == NULL || log->busy > 0 || time >= log->touched_at + FRESH_NS)
+		return 0;
+	return log->touched - log->window.at;
+}
+
+/* How far to touch what is needed next. */
+static char *next_touch(struct log *log, int64_t time)
 {
 	const struct log_window *window = &log->window;
-	char *to = log_window_ahead(window, log->lead);
-	size_t length = 0;
-	bool open;
+	const ptrdiff_t left = room(log, time), most = window->to - window->at;
+	const ptrdiff_t waiting = (ptrdiff_t)log->buffer.used;
+	ptrdiff_t length = waiting;
+
+	if (log->busy == 0) {
+		if (waiting == 0 && (left == 0 || left == most || left > log->lead / 2))
+			return window->at;
+		if (left == 0 && waiting <= log->lead / 2)
+			log->lead = log->lead > LEAD_LEAST ? log->lead / 2 : log->lead;
+		else
+			log->lead = log->lead < LEAD_MOST ? log->lead * 2 : log->lead;
+		length += log->lead;
+	}
+	if (length > LEAD_MOST)
+		length = LEAD_MOST;
+	return window->at + (length < most ? length : most);
+}
+
+/* Has the thread do what is needed next. check: it looks at the file in any case. */
+static void ask(struct log *log, bool check)
+{
+	const struct log_window *window = &log->window;
+	const int64_t time = now();
+	struct log_task task;
+	char *to;
 
 	if (log->asked || log->error != 0)
 		return;
-	if (log->busy > 0)
-		length = fitting(&log->buffer, (size_t)(to - window->at));
-	else
-		again |= window->ready - window->at <= log->lead / 2 && window->ready < to;
-	if (!again && length == 0)
-		to = NULL;
-	open = log->next.from == NULL && (to == window->to || window->ready == window->to);
-	if (to == NULL && !open && log->old.from == NULL)
+	to = next_touch(log, time);
+	/* The next window is opened along with something else, or when it is about to be needed. */
+	if (to == window->at && !check && log->old.from == NULL &&
+	    (log->next.from != NULL || window->to - window->at >= LEAD_MOST))
 		return;
-	log_ahead_give(log->ahead, &(struct log_task){
-					   .old = log->old,
-					   .window = *window,
-					   .to = to,
-					   .lines = log->buffer.data,
-					   .length = length,
-					   .unchecked = log->unchecked,
-					   .open = open,
-				   });
+	task = (struct log_task){
+		.old = log->old,
+		.window = *window,
+		.to = to,
+		.touched = log->touched,
+		.lines = log->buffer.data,
+		.length = fitting(&log->buffer, (size_t)(to - window->at)),
+		.unchecked = log->unchecked,
+		.open = log->next.from == NULL,
+	};
 	log->old.from = NULL;
-	log->copying = length;
+	log->copying = task.length;
 	log->asked = true;
+	log->asked_at = time;
+	log_ahead_give(log->ahead, &task);
 }
 
 /* From the mapping to the buffer; what was written ends the file. */
@@ -204,7 +260,7 @@ static void unmap(struct log *log)
 {
 	if (log->mode != MAPPED)
 		return;
-	collect(log, true);
+	collect(log, -1);
 	log->cut_at = log_window_position(&log->window);
 	close_windows(log);
 	log->buffer.error = cut(log);
@@ -239,13 +295,8 @@ static bool open_window(struct log *log)
 		result = log_ahead_start(&log->ahead, fd);
 	if (result == 0)
 		result = log_window_open(&log->window, fd, end);
-	if (result == 0) {
-		log->flushed = end;
-		log->lead = LEAD_LEAST;
-		ask(log, false);
-		collect(log, true); /* the first line is in the file at once, too */
-		result = log->error;
-	}
+	if (result == 0)
+		result = log_window_extend(&log->window, log->window.at + LEAD_LEAST);
 	if (result == 0)
 		return true;
 	close_windows(log);
@@ -297,7 +348,7 @@ static void leave_after_fault(struct log *log)
 	struct stat st;
 	off_t position;
 
-	collect(log, true);
+	collect(log, -1);
 	position = log_window_position(&log->window);
 	if (position > 0 && fstat(log->buffer.fd, &st) == 0 && lost_lines(st.st_size, position - 1))
 		log->lost += log->unchecked;
@@ -332,9 +383,9 @@ static void drain(struct log *log)
 	struct log_window *window = &log->window;
 	size_t length;
 
-	if (log->busy > 0 || log->copying > 0)
+	if (log->copying > 0)
 		return;
-	length = fitting(&log->buffer, (size_t)(window->ready - window->at));
+	length = fitting(&log->buffer, (size_t)room(log, now()));
 	if (length == 0)
 		return;
 	memcpy(window->at, log->buffer.data, length);
@@ -358,41 +409,53 @@ static bool is_full(const struct log *log, size_t length)
 }
 
 /* Lines that wait, and the window's end. length: of the line that comes behind them, or 0. */
-static void go_on(struct log *log, size_t length)
+static void go_on(struct log *log, size_t length, bool check)
 {
-	collect(log, false);
+	collect(log, 0);
 	drain(log);
 	if (!log->asked && is_full(log, length) && log->next.from != NULL &&
 	    log->old.from == NULL) {
 		log_window_slide(&log->window, &log->next, &log->old);
-		drain(log);
+		log->touched = NULL;
 	}
 	if (log->error == -ESTALE || log_window_faulted(&log->window))
 		leave_after_fault(log);
 	else if (log->error != 0)
 		leave_after_error(log);
 	else
-		ask(log, false);
+		ask(log, check);
 }
 
-static bool is_ready(const struct log *log, size_t length)
+/* Behind what waits, for the thread to write. A quick disk has the line in the file by the end. */
+static int hand_over(struct log *log, const char *line, size_t length)
 {
-	return log->buffer.used == 0 && log->busy == 0 &&
-	       (ptrdiff_t)length <= log->window.ready - log->window.at;
+	if (!log_buffer_add(&log->buffer, line, length))
+		return -EAGAIN;
+	if (log->asked)
+		return 0;
+	ask(log, false);
+	if (log->busy == 0)
+		collect(log, WAIT_NS);
+	return 0;
 }
 
 static int write_line(struct log *log, const char *line, size_t length)
 {
-	if (log->mode == MAPPED && !is_ready(log, length + (size_t)log->lead / 2))
-		go_on(log, length);
-	if (log->mode == MAPPED && is_ready(log, length)) {
-		if (put(log, line, length))
+	int64_t time = now();
+
+	if (log->mode == MAPPED && room(log, time) < (ptrdiff_t)length + log->lead / 2) {
+		go_on(log, length, false);
+		time = now();
+	}
+	if (log->mode == MAPPED && log->buffer.used == 0 && (ptrdiff_t)length <= room(log, time)) {
+		if (put(log, line, length)) {
+			if (now() > time + PUT_NS)
+				log->busy = BUSY;
 			return 0;
+		}
 		leave_after_fault(log);
 	}
-	if (log->mode != MAPPED)
-		return append(log, line, length);
-	return log_buffer_add(&log->buffer, line, length) ? 0 : -EAGAIN;
+	return log->mode == MAPPED ? hand_over(log, line, length) : append(log, line, length);
 }
 
 static int log_write(void *state, const struct lop_log_record *record, const char *line,
@@ -407,33 +470,15 @@ static void log_message(void *state, const struct lop_log_message *message)
 	(void)write_line(state, message->line.data, message->line.length);
 }
 
-static ptrdiff_t bounded(off_t lead)
-{
-	return lead < LEAD_LEAST ? LEAD_LEAST : lead > LEAD_MOST ? LEAD_MOST : (ptrdiff_t)lead;
-}
-
-/* The kernel has written pages out meanwhile, and may let the next write into one wait: the thread
- * finds out, and waits instead. It finds out, too, what has happened to the file. */
-static void flush_mapped(struct log *log)
-{
-	const off_t position = log_window_position(&log->window);
-
-	log->lead = bounded((position - log->flushed) / LEADS_PER_SECOND);
-	log->flushed = position;
-	if (log->busy > 0)
-		log->busy--;
-	go_on(log, 0);
-	if (log->mode == MAPPED)
-		ask(log, true);
-}
-
 static int log_flush(void *state)
 {
 	struct log *log = state;
 	int result;
 
+	if (log->busy > 0)
+		log->busy--;
 	if (log->mode == MAPPED)
-		flush_mapped(log);
+		go_on(log, 0, log->unchecked > 0);
 	if (log->mode == MAPPED)
 		return log->buffer.used > 0 || log->unchecked > 0;
 	if (log->mode == WAITING)
@@ -466,6 +511,7 @@ static void use_file(struct log *log, const struct lop_log_open *how)
 
 	log_buffer_use(&log->buffer, how->fd);
 	log->cut_at = -1;
+	log->lead = LEAD_LEAST;
 	/* Others write to standard error. */
 	log->mappable = log->buffer.regular && strcmp(how->path, "-") != 0 && flags >= 0 &&
 	                (flags & O_ACCMODE) == O_RDWR;

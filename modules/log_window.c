@@ -205,7 +205,7 @@ static int open_at(struct log_window *window, int fd, off_t base, off_t position
 		.slot = slot,
 		.from = from,
 		.at = from + (position - base),
-		.ready = from + (position - base),
+		.end = from + (position - base),
 		.to = from + WINDOW,
 		.base = base,
 	};
@@ -243,7 +243,7 @@ void log_window_close(struct log_window *window)
 		return;
 	slots[window->slot].from = NULL;
 	(void)munmap(window->from, WINDOW);
-	window->from = window->at = window->ready = window->to = NULL;
+	window->from = window->at = window->end = window->to = NULL;
 }
 
 #if defined(__has_attribute)
@@ -267,11 +267,13 @@ MEETS_WRITES static void touch_page(char *page)
 		;
 }
 
-static void touch(char *from, const char *to)
+void log_window_touch(char *from, const char *to)
 {
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	char *at = from - (uintptr_t)from % page;
 
+	if (at >= to)
+		return;
 #ifdef MADV_POPULATE_WRITE
 	/* All in one call (Linux 5.14), without a fault for each page. Where it fails, be it that
 	 * somebody has cut the file, the write tells what there is to tell. */
@@ -282,20 +284,15 @@ static void touch(char *from, const char *to)
 		touch_page(at);
 }
 
-char *log_window_ahead(const struct log_window *window, ptrdiff_t length)
+int log_window_extend(struct log_window *window, const char *to)
 {
-	ptrdiff_t end = window->at - window->from + length;
+	off_t size = window->base + (window->end - window->from), end = size;
+	int result;
 
-	end += (BLOCK - end % BLOCK) % BLOCK;
-	return end < window->to - window->from ? window->from + end : window->to;
-}
-
-int log_window_prepare(const struct log_window *window, char *from, const char *to)
-{
-	int result = extend(window->fd, window->base + (window->ready - window->from),
-	                    window->base + (to - window->from));
-
+	while (end < window->base + (to - window->from))
+		end += BLOCK - end % BLOCK;
+	result = extend(window->fd, size, end);
 	if (result == 0)
-		touch(from, to);
+		window->end = window->from + (end - window->base);
 	return result;
 }

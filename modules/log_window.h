@@ -2,11 +2,11 @@
 /*
  * A window onto the end of a file that grows: mapped, aligned to MiB, and extended with zeros, which
  * have space on the disk, before anything is written there, so that a full disk is an error of
- * log_window_prepare() and no fault. Until it is closed the file is longer than what was written,
+ * log_window_extend() and no fault. Until it is closed the file is longer than what was written,
  * and ends in NUL bytes.
  *
- * Preparing may have to wait for the disk, so that somebody else than the loop does it
- * (log_ahead.h).
+ * That may have to wait for the disk, and so may the first write into a page, so that somebody else
+ * than the loop does both (log_ahead.h).
  *
  * Somebody may cut the file meanwhile: the next write beyond its new end is a fault, which is
  * caught and puts memory in the window's place. A process has three windows at most, and one thread
@@ -20,11 +20,11 @@
 #include <sys/types.h>
 
 struct log_window {
-	int fd;      /* open for reading and writing, O_APPEND; not owned */
-	int slot;    /* of what the handler of SIGBUS knows */
-	char *from;  /* NULL: closed */
-	char *at;    /* the next byte */
-	char *ready; /* where ends what was prepared */
+	int fd;     /* open for reading and writing, O_APPEND; not owned */
+	int slot;   /* of what the handler of SIGBUS knows */
+	char *from; /* NULL: closed */
+	char *at;   /* the next byte */
+	char *end;  /* of the file, which is no shorter unless somebody has cut it */
 	char *to;
 	off_t base; /* of `from` in the file */
 };
@@ -48,13 +48,14 @@ int log_window_next(const struct log_window *window, struct log_window *next);
  * closed. */
 void log_window_slide(struct log_window *window, struct log_window *next, struct log_window *old);
 
-/* How far to prepare so that at least `length` bytes fit, or as many as the window has. */
-char *log_window_ahead(const struct log_window *window, ptrdiff_t length);
+/* Makes the file reach to `to` at least, behind which nothing may be written. May wait for the disk.
+ * Returns 0 or a negative errno, as when the disk is full or has failed, which is found out also
+ * when the file reaches so far already; -ESTALE when somebody has cut it. */
+int log_window_extend(struct log_window *window, const char *to);
 
-/* Makes the file reach to `to`, and its pages from `from` on writable; what is in them stays. Only
- * behind it may be written. May wait for the disk. Returns 0 or a negative errno, as when the disk
- * is full, and -ESTALE when somebody has cut the file; it may be longer than before. */
-int log_window_prepare(const struct log_window *window, char *from, const char *to);
+/* Has the pages of the file from `from` to `to` made writable; what is in them stays. May wait for
+ * the disk. */
+void log_window_touch(char *from, const char *to);
 
 /* Position of the next byte in the file. */
 off_t log_window_position(const struct log_window *window);

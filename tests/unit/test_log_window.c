@@ -92,12 +92,14 @@ START_TEST(what_is_longer_than_a_line_is_not_taken_away)
 }
 END_TEST
 
+/* Room for so many bytes. */
 static void prepare(struct log_window *window, ptrdiff_t length)
 {
-	char *to = log_window_ahead(window, length);
+	char *to = length < window->to - window->at ? window->at + length : window->to;
 
-	ck_assert_int_eq(log_window_prepare(window, window->at, to), 0);
-	window->ready = to;
+	ck_assert_int_eq(log_window_extend(window, to), 0);
+	ck_assert(window->end >= to);
+	log_window_touch(window->at, to);
 }
 
 START_TEST(a_window_slides_over_the_file)
@@ -119,14 +121,14 @@ START_TEST(a_window_slides_over_the_file)
 			log_window_slide(&window, &next, &old);
 			log_window_close(&old);
 		}
-		if (window.ready - window.at < 100)
+		if (window.end - window.at < 100)
 			prepare(&window, 100000);
 		memcpy(window.at, line, 100);
 		window.at += 100;
 	}
 	position = log_window_position(&window);
 	ck_assert_int_eq(position, 6 + 50000 * 100);
-	ck_assert_int_eq(size(), window.base + (window.ready - window.from));
+	ck_assert_int_eq(size(), window.base + (window.end - window.from));
 	ck_assert_int_eq(size() % 65536, 0);
 	ck_assert_int_eq(log_window_find_end(fd, &complete), position);
 	log_window_close(&window);
@@ -134,19 +136,6 @@ START_TEST(a_window_slides_over_the_file)
 	ck_assert_int_eq(size(), position);
 	ck_assert_int_eq(log_window_cut(fd, position + 100), 0); /* makes nothing longer */
 	ck_assert_int_eq(size(), position);
-}
-END_TEST
-
-START_TEST(what_is_ahead_has_at_least_so_many_bytes)
-{
-	struct log_window window;
-
-	fill("first\n", 6, 0);
-	ck_assert_int_eq(log_window_open(&window, fd, 6), 0);
-	ck_assert_ptr_eq(log_window_ahead(&window, 65530), window.from + 65536);
-	ck_assert_ptr_eq(log_window_ahead(&window, 65531), window.from + 131072);
-	ck_assert_ptr_eq(log_window_ahead(&window, 2 * MIB), window.to);
-	log_window_close(&window);
 }
 END_TEST
 
@@ -180,7 +169,7 @@ START_TEST(a_file_that_cannot_grow_is_an_error_and_no_fault)
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &most), 0);
 	ck_assert_int_eq(log_window_open(&window, fd, 0), 0);
 	prepare(&window, 65536);
-	ck_assert_int_eq(log_window_prepare(&window, window.at, window.at + 131072), -EFBIG);
+	ck_assert_int_eq(log_window_extend(&window, window.at + 131072), -EFBIG);
 	ck_assert(!log_window_faulted(&window));
 	log_window_close(&window);
 	log_window_unguard();
@@ -216,7 +205,7 @@ START_TEST(a_file_that_was_cut_is_not_made_longer)
 	ck_assert_int_eq(log_window_open(&window, fd, 0), 0);
 	prepare(&window, 65536);
 	ck_assert_int_eq(ftruncate(fd, 0), 0);
-	ck_assert_int_eq(log_window_prepare(&window, window.at, window.at + 131072), -ESTALE);
+	ck_assert_int_eq(log_window_extend(&window, window.at + 131072), -ESTALE);
 	ck_assert_int_eq(size(), 0);
 	ck_assert(!log_window_faulted(&window));
 	log_window_close(&window);
@@ -234,7 +223,6 @@ int main(void)
 	tcase_add_test(test, lines_end_before_the_padding);
 	tcase_add_test(test, what_is_longer_than_a_line_is_not_taken_away);
 	tcase_add_test(test, a_window_slides_over_the_file);
-	tcase_add_test(test, what_is_ahead_has_at_least_so_many_bytes);
 	tcase_add_test(test, preparing_keeps_what_is_there_and_has_space_on_the_disk);
 	tcase_add_test(test, a_file_that_cannot_grow_is_an_error_and_no_fault);
 	tcase_add_test(test, a_file_that_was_cut_is_no_fault_of_the_process);
