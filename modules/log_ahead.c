@@ -65,7 +65,7 @@ static int prepare(struct log_task *task, const struct rusage *before)
 	if (result < 0)
 		return result;
 	touch(task, before);
-	memcpy(window->at, task->lines, task->length);
+	log_window_copy(window->at, task->lines, task->length);
 	task->prepared = true;
 	return 0;
 }

@@ -388,7 +388,7 @@ static void drain(struct log *log)
 	length = fitting(&log->buffer, (size_t)room(log, now()));
 	if (length == 0)
 		return;
-	memcpy(window->at, log->buffer.data, length);
+	log_window_copy(window->at, log->buffer.data, length);
 	if (log_window_faulted(window))
 		return;
 	window->at += length;
