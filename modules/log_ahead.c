@@ -45,26 +45,26 @@ static bool count(struct rusage *usage)
 }
 
 /* Only of a page that was written out it is a fault to make it writable again. */
-static void touch(struct log_task *task, const struct rusage *before)
+static void touch(struct log_task *task)
 {
 	char *at = task->window.at, *again = task->touched;
-	struct rusage after;
+	struct rusage before, after;
 
-	if (again != NULL) {
+	if (again != NULL && count(&before)) {
 		log_window_touch(at, again < task->to ? again : task->to);
-		task->written_out = count(&after) && after.ru_minflt > before->ru_minflt;
+		task->written_out = count(&after) && after.ru_minflt > before.ru_minflt;
 	}
 	log_window_touch(at, task->to);
 }
 
-static int prepare(struct log_task *task, const struct rusage *before)
+static int prepare(struct log_task *task)
 {
 	struct log_window *window = &task->window;
 	int result = log_window_extend(window, task->to);
 
 	if (result < 0)
 		return result;
-	touch(task, before);
+	touch(task);
 	log_window_copy(window->at, task->lines, task->length);
 	task->prepared = true;
 	return 0;
@@ -77,7 +77,7 @@ static void run(struct log_task *task)
 
 	log_window_close(&task->old);
 	(void)count(&before);
-	task->result = prepare(task, &before);
+	task->result = prepare(task);
 	if (task->result == 0 && task->open)
 		task->result = log_window_next(&task->window, &task->next);
 	/* Where nobody counts, waiting for a processor looks like sleep. */

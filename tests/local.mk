@@ -91,6 +91,7 @@ unit_tests = \
 	tests/unit/test_http1_parse \
 	tests/unit/test_log_file \
 	tests/unit/test_log_format \
+	tests/unit/test_log_mmap \
 	tests/unit/test_log_open \
 	tests/unit/test_log_window \
 	tests/unit/test_mime \
@@ -327,6 +328,10 @@ tests_unit_test_upstream_url_CPPFLAGS = $(PROXY_CPPFLAGS)
 # Parts of modules; flags of its own give it an object of its own.
 tests_unit_test_log_window_SOURCES = tests/unit/test_log_window.c modules/log_window.c
 tests_unit_test_log_window_CFLAGS = $(AM_CFLAGS)
+tests_unit_test_log_mmap_SOURCES = tests/unit/test_log_mmap.c modules/log_mmap.c \
+	modules/log_buffer.c modules/log_window.c modules/log_ahead.c modules/log_apart.c
+tests_unit_test_log_mmap_CFLAGS = $(AM_CFLAGS) -pthread
+tests_unit_test_log_mmap_LDFLAGS = $(AM_LDFLAGS) -pthread
 
 if SANDBOX_SECCOMP
 unit_tests += tests/unit/test_sandbox_rules

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The module log_mmap and its thread: what is in the file when no more lines come. */
+#include "config.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <lophttpd/log.h>
+
+#include "../../modules/log_ahead.h"
+#include "../../modules/log_window.h"
+
+extern const struct lop_module lop_module;
+
+static char path[64];
+static int fd;
+
+static void setup(void)
+{
+	strcpy(path, "/tmp/lophttpd-mmap.XXXXXX");
+	fd = mkostemp(path, O_APPEND);
+	ck_assert_int_ge(fd, 0);
+}
+
+static void teardown(void)
+{
+	close(fd);
+	unlink(path);
+}
+
+static struct log_task done(struct log_ahead *ahead, struct log_task task)
+{
+	log_ahead_give(ahead, &task);
+	ck_assert(log_ahead_take(ahead, -1, &task));
+	ck_assert_int_eq(task.result, 0);
+	ck_assert(task.prepared);
+	return task;
+}
+
+/* Has the constants of the program read anew, each with a fault. */
+static void forget_constants(void)
+{
+	static const char constant[] = "constant";
+	FILE *maps = fopen("/proc/self/maps", "r");
+	unsigned long from, to;
+	char line[512], mode[5];
+
+	if (maps == NULL)
+		return;
+	while (fgets(line, sizeof(line), maps) != NULL)
+		if (sscanf(line, "%lx-%lx %4s", &from, &to, mode) == 3 &&
+		    strcmp(mode, "r--p") == 0 && from <= (unsigned long)constant &&
+		    (unsigned long)constant < to)
+			(void)madvise((void *)from, to - from, MADV_DONTNEED);
+	fclose(maps);
+}
+
+/* What else is a fault, as the first look at the zeros that are written, does not tell of it. */
+START_TEST(only_pages_that_were_written_out_make_the_disk_busy)
+{
+	struct log_ahead *ahead;
+	struct log_window window;
+	struct log_task task;
+
+	ck_assert_int_eq(log_ahead_start(&ahead, fd), 0);
+	ck_assert_int_eq(log_window_open(&window, fd, 0), 0);
+	task = done(ahead, (struct log_task){ .window = window, .to = window.at + 1000 });
+	task = (struct log_task){ .window = task.window,
+		                  .to = window.at + 70000,
+		                  .touched = task.to };
+	forget_constants();
+	task = done(ahead, task);
+	ck_assert(!task.written_out);
+	log_ahead_stop(&ahead);
+	log_window_close(&window);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("log_mmap");
+	TCase *test = tcase_create("log_mmap");
+	SRunner *runner = srunner_create(suite);
+
+	tcase_add_checked_fixture(test, setup, teardown);
+	tcase_add_test(test, only_pages_that_were_written_out_make_the_disk_busy);
+	suite_add_tcase(suite, test);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
