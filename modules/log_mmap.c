@@ -73,7 +73,8 @@ struct log {
 	int64_t touched_at;       /* ... and this was when it began */
 	ptrdiff_t lead;           /* how much is made ready */
 	bool asked;               /* the thread has a task, ... */
-	int64_t asked_at;         /* ... since then */
+	int64_t asked_at;         /* ... since then, ... */
+	bool late;                /* ... and the loop has waited for it in vain */
 	size_t copying;           /* bytes at the buffer's beginning that its task copies */
 	int busy;                 /* flushes that the disk still counts as busy for */
 	struct log_ahead *ahead;  /* NULL before the file's first window */
@@ -131,17 +132,22 @@ static void consume(struct log *log, size_t length)
 	memmove(buffer->data, buffer->data + length, buffer->used);
 }
 
-/* Not exact, but quick. */
-static int64_t now(void)
+static int64_t now_of(clockid_t clock)
 {
 	struct timespec time;
 
-#ifdef CLOCK_MONOTONIC_COARSE
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
-#else
-	clock_gettime(CLOCK_MONOTONIC, &time);
-#endif
+	clock_gettime(clock, &time);
 	return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+/* Not exact, but quick. */
+static int64_t now(void)
+{
+#ifdef CLOCK_MONOTONIC_COARSE
+	return now_of(CLOCK_MONOTONIC_COARSE);
+#else
+	return now_of(CLOCK_MONOTONIC);
+#endif
 }
 
 /* What the thread has done; waits for it so long (log_ahead.h). */
@@ -152,7 +158,7 @@ static void collect(struct log *log, long most_ns)
 
 	if (!log->asked || !log_ahead_take(log->ahead, most_ns, &task))
 		return;
-	log->asked = false;
+	log->asked = log->late = false;
 	log->copying = 0;
 	log->error = task.result;
 	if (task.slow || (task.written_out && log->asked_at < log->touched_at + FRESH_NS))
@@ -426,16 +432,23 @@ static void go_on(struct log *log, size_t length, bool check)
 		ask(log, check);
 }
 
-/* Behind what waits, for the thread to write. A quick disk has the line in the file by the end. */
+/* Behind what waits, for the thread to write. A quick disk has the line in the file by the end, also
+ * when the thread has to end something else first, or to open the next window. */
 static int hand_over(struct log *log, const char *line, size_t length)
 {
+	const int64_t until = now_of(CLOCK_MONOTONIC) + WAIT_NS;
+	int64_t left;
+
 	if (!log_buffer_add(&log->buffer, line, length))
 		return -EAGAIN;
-	if (log->asked)
-		return 0;
-	ask(log, false);
-	if (log->busy == 0)
-		collect(log, WAIT_NS);
+	do {
+		go_on(log, 0, false);
+		if (log->mode != MAPPED || log->buffer.used == 0 || log->busy > 0 || log->late)
+			break;
+		left = until - now_of(CLOCK_MONOTONIC);
+		collect(log, left > 0 ? (long)left : 0);
+		log->late = log->asked;
+	} while (log->buffer.used > 0);
 	return 0;
 }
 
