@@ -322,21 +322,16 @@ static void map(struct log *log)
 		share(log);
 }
 
-/* Writing */
-
-static int append(struct log *log, const char *line, size_t length)
+/* When nobody else has the file mapped any more. It may have been killed: so what it left is recovered
+ * before anything is appended. */
+static void stop_waiting(struct log *log)
 {
-	if (log->mode == WAITING) {
-		if (log_buffer_add(&log->buffer, line, length))
-			return 0;
-		share(log);
-	}
+	map(log);
 	if (log->mode == WAITING)
-		return -EAGAIN;
-	if (log->cut_at >= 0)
-		return log_buffer_add(&log->buffer, line, length) ? 0 : log->buffer.error;
-	return log_buffer_write(&log->buffer, line, length);
+		share(log);
 }
+
+/* Writing */
 
 /* Whether lines went where the file no longer was: into the rest of its last page. In any other
  * page they would have faulted. */
@@ -452,6 +447,22 @@ static int hand_over(struct log *log, const char *line, size_t length)
 	return 0;
 }
 
+static int append(struct log *log, const char *line, size_t length)
+{
+	if (log->mode == WAITING) {
+		if (log_buffer_add(&log->buffer, line, length))
+			return 0;
+		stop_waiting(log);
+	}
+	if (log->mode == MAPPED)
+		return hand_over(log, line, length);
+	if (log->mode == WAITING)
+		return -EAGAIN;
+	if (log->cut_at >= 0)
+		return log_buffer_add(&log->buffer, line, length) ? 0 : log->buffer.error;
+	return log_buffer_write(&log->buffer, line, length);
+}
+
 static int write_line(struct log *log, const char *line, size_t length)
 {
 	int64_t time = now();
@@ -495,7 +506,7 @@ static int log_flush(void *state)
 	if (log->mode == MAPPED)
 		return log->buffer.used > 0 || log->unchecked > 0;
 	if (log->mode == WAITING)
-		share(log);
+		stop_waiting(log);
 	if (log->mode == WAITING)
 		return log->buffer.used > 0;
 	result = cut(log);
@@ -572,8 +583,9 @@ static void log_close(void *state)
 	unmap(log);
 	for (int i = 0; i < CLOSE_STEPS && log->mode == WAITING && log->buffer.used > 0; i++) {
 		nanosleep(&step, NULL);
-		share(log);
+		stop_waiting(log);
 	}
+	unmap(log);
 	log_window_unguard();
 	if (log->mode == WAITING || log->cut_at >= 0)
 		log->buffer.used = 0; /* behind the end of the lines nobody would find them */

@@ -540,6 +540,22 @@ def two_programs_share_a_log_while_one_drains():
         equal(sum(b"big.bin" in line for line in lines_of(text)), 1, name + ": the download")
 
 
+@test(limit=60)
+def mmap_recovers_the_file_of_a_process_that_is_killed_while_it_waits():
+    """Two have one file: the second waits with its lines, and appends none behind the padding."""
+    first = provider("mmap").start()
+    with Server(CONTENT, "-L", "mmap", "-o", first.log, quiet=False) as second:
+        ask(first, 10)
+        ask(second, 10, 10)
+        first.kill()
+        ask(second, 10, 20)
+        wait_for(lambda: len(lines_of(raw(first.log).rstrip(b"\0"))) == 30, 5, "30 lines")
+        ask(second, 1, 30)
+    text = raw(first.log)
+    equal(b"\0" in text, False, "NUL bytes")
+    equal([number(line) for line in lines_of(text)], list(range(31)), "requests")
+
+
 # aio
 
 
