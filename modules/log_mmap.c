@@ -277,18 +277,20 @@ static void unmap(struct log *log)
 /* Whether a window may open another time although it did not now. */
 static bool passes(int result)
 {
-	return result == -ENOSPC || result == -EDQUOT || result == -EFBIG || result == -ENOMEM;
+	return result == -ENOSPC || result == -EDQUOT || result == -EFBIG || result == -ENOMEM ||
+	       result == -ESTALE;
 }
 
 /* With the lock: recovers the file's end, writes the buffer out, and opens the window. */
 static bool open_window(struct log *log)
 {
-	int fd = log->buffer.fd, result;
+	int fd = log->buffer.fd;
 	bool complete;
 	off_t end = log_window_find_end(fd, &complete);
+	int result = end < 0 ? (int)end : log_window_cut(fd, end);
 
-	log->mappable = end >= 0 && log_window_cut(fd, end) == 0;
-	if (!log->mappable)
+	log->mappable = result == 0 || passes(result);
+	if (result < 0)
 		return false;
 	/* The end of a line that somebody else did not finish. */
 	if (!complete && !log->buffer.torn && write(fd, "\n", 1) < 0)

@@ -95,7 +95,7 @@ static ssize_t read_before(int fd, off_t to, char block[BLOCK])
 		if (count < 0 && errno == EINTR)
 			continue;
 		if (count <= 0)
-			return count < 0 ? -errno : -EIO;
+			return count < 0 ? -errno : -ESTALE;
 		done += (size_t)count;
 	}
 	return (ssize_t)length;

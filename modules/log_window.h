@@ -31,7 +31,8 @@ struct log_window {
 
 /* Where the lines of a file end: behind the last byte that is not NUL. When NUL bytes follow, a
  * crash left them, and a line that is not whole goes with them. Returns the position or a negative
- * errno; *complete: there is a newline before it, or nothing. */
+ * errno, -ESTALE when somebody cuts it meanwhile; *complete: there is a newline before it, or
+ * nothing. */
 off_t log_window_find_end(int fd, bool *complete);
 
 /* Cuts the file at position, unless it is shorter. */

@@ -4,11 +4,14 @@
 
 #include <check.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -140,6 +143,34 @@ START_TEST(a_line_is_in_the_file_although_no_other_comes)
 }
 END_TEST
 
+/* Also when that comes between two looks at the file. */
+START_TEST(a_file_that_is_cut_again_and_again_is_mapped_afterwards)
+{
+	struct stat st;
+	pid_t child;
+
+	open_log();
+	child = fork();
+	ck_assert_int_ge(child, 0);
+	while (child == 0)
+		if (ftruncate(fd, 0) < 0)
+			_exit(1);
+	for (int i = 0; i < 50000; i++) {
+		(void)write_line(0, 1000);
+		(void)lop_module.log->flush(state);
+	}
+	ck_assert_int_eq(kill(child, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(child, NULL, 0), child);
+	(void)write_line(0, 100);
+	while (lop_module.log->flush(state) > 0)
+		pause_for(1);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_int_gt(st.st_size, 0);
+	ck_assert_msg(st.st_size % 65536 == 0, "it is appended to: %ld bytes", (long)st.st_size);
+	close_log();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("log_mmap");
@@ -149,6 +180,7 @@ int main(void)
 	tcase_add_checked_fixture(test, setup, teardown);
 	tcase_add_test(test, only_pages_that_were_written_out_make_the_disk_busy);
 	tcase_add_test(test, a_line_is_in_the_file_although_no_other_comes);
+	tcase_add_test(test, a_file_that_is_cut_again_and_again_is_mapped_afterwards);
 	suite_add_tcase(suite, test);
 	srunner_run_all(runner, CK_ENV);
 	int failed = srunner_ntests_failed(runner);
