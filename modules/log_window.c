@@ -42,10 +42,11 @@ static void on_fault(int number, siginfo_t *info, void *context)
 
 		if (from == NULL || address < from || address >= from + WINDOW)
 			continue;
+		/* First, so that nobody takes what goes to the memory for written. */
+		slots[i].faulted = 1;
 		if (mmap(from, WINDOW, PROT_READ | PROT_WRITE,
 		         MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1, 0) != from)
 			break;
-		slots[i].faulted = 1;
 		return;
 	}
 	/* Not ours: it happens again, and ends the process as it should. */
