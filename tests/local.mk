@@ -68,7 +68,7 @@ module_tests = \
 	tests/module/test_paces.py
 
 if HAVE_OPENSSL
-tls_unit_tests = tests/unit/test_tls_tickets
+tls_unit_tests = tests/unit/test_tls_seal tests/unit/test_tls_tickets
 endif
 
 # Test programs of one subject each: tests/unit/NAME.c.
@@ -355,6 +355,12 @@ tests_unit_test_proxy_write_CFLAGS = $(AM_CFLAGS)
 
 tests_unit_test_tls_names_SOURCES = tests/unit/test_tls_names.c modules/tls/names.c
 tests_unit_test_tls_names_CFLAGS = $(AM_CFLAGS)
+tests_unit_test_tls_seal_SOURCES = \
+	tests/unit/test_tls_seal.c \
+	modules/tls/seal.c
+tests_unit_test_tls_seal_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS)
+tests_unit_test_tls_seal_LDADD = $(CHECK_LIBS) $(OPENSSL_LIBS)
+
 tests_unit_test_tls_tickets_SOURCES = \
 	tests/unit/test_tls_tickets.c \
 	modules/tls/bundle.c \
