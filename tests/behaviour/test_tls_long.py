@@ -99,7 +99,7 @@ def keys_that_changed_before_are_the_ones_that_are_used():
 
 
 @test
-def a_thousand_wishes_for_new_keys_get_few():
+def a_thousand_wishes_for_new_keys_get_one_each_at_most():
     with Connection(site.address) as connection, LibraryClient(connection) as client:
         left = ask(client, "/long")
         body = client.read(100000)
