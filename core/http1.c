@@ -316,6 +316,8 @@ static enum http1_next flush(struct http1 *http1, size_t quantum)
 
 	if (conn->output == NULL)
 		return HTTP1_GO;
+	/* An encrypted one says goodbye next: in the same packet. */
+	conn->output->ends = http1->state == HTTP1_FINISH && conn->acceptor->transport->secure;
 	result = conn_flush(conn, quantum);
 	if (result == 1) {
 		http1->window = false;

@@ -22,6 +22,7 @@ void output_init(struct output *output)
 	output->count = 0;
 	output->bytes = 0;
 	output->sent = 0;
+	output->ends = false;
 }
 
 static void segment_release(struct segment *segment)
@@ -102,6 +103,7 @@ static ssize_t flush_memory(struct output *output, const struct lop_transport *t
                             void *state, size_t quantum, size_t *wanted)
 {
 	struct iovec vector[OUTPUT_SEGMENTS];
+	int more = output->ends ? LOP_MORE_END : 0;
 	unsigned count = 0;
 	bool cut = false;
 
@@ -122,7 +124,9 @@ static ssize_t flush_memory(struct output *output, const struct lop_transport *t
 		*wanted += length;
 		count++;
 	}
-	return transport->writev(state, vector, (int)count, (int64_t)*wanted < output->bytes);
+	if ((int64_t)*wanted < output->bytes)
+		more = LOP_MORE_DATA;
+	return transport->writev(state, vector, (int)count, more);
 }
 
 static ssize_t flush_file(struct output *output, const struct lop_transport *transport,
@@ -135,7 +139,8 @@ static ssize_t flush_file(struct output *output, const struct lop_transport *tra
 		length = (size_t)segment->length;
 
 	ssize_t sent = transport->sendfile(state, lop_file_descriptor(segment->file),
-	                                   (off_t)segment->offset, length, output->count > 1);
+	                                   (off_t)segment->offset, length,
+	                                   output->count > 1 ? LOP_MORE_DATA : 0);
 
 	return sent == 0 ? -ENODATA : sent;
 }
@@ -146,7 +151,7 @@ static ssize_t flush_pipe(struct output *output, const struct lop_transport *tra
 {
 	struct segment *segment = &output->segments[output->first];
 	ssize_t sent = transport->splice(state, segment->pipe->read, (size_t)segment->length,
-	                                 output->count > 1);
+	                                 output->count > 1 ? LOP_MORE_DATA : 0);
 
 	return sent == 0 ? -ENODATA : sent;
 }

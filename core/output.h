@@ -30,6 +30,7 @@ struct output {
 	unsigned count;
 	int64_t bytes;  /* in all segments */
 	uint64_t sent;  /* bytes the transport took since the output was made */
+	bool ends;      /* behind it the transport is shut down */
 	struct segment segments[OUTPUT_SEGMENTS];
 };
 

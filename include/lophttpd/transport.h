@@ -21,6 +21,10 @@ LOP_BEGIN_DECLS
 #define LOP_WANT_READ (-100001)
 #define LOP_WANT_WRITE (-100002)
 
+/* What follows at once: more to write, or shutdown. A short packet may wait for it. */
+#define LOP_MORE_DATA 1
+#define LOP_MORE_END 2
+
 struct lop_transport {
 	uint32_t size;   /* sizeof(struct lop_transport) */
 	uint32_t secure; /* not 0: requests are https */
@@ -34,7 +38,7 @@ struct lop_transport {
 	struct lop_str (*negotiated)(void *state);
 	/* Returns > 0 bytes, 0 at the end, LOP_WANT_…, or a negative errno. */
 	ssize_t (*read)(void *state, void *buffer, size_t size);
-	/* `more` not 0: more will follow at once, a short packet may wait for it. */
+	/* more: LOP_MORE_…, or 0. */
 	ssize_t (*writev)(void *state, const struct iovec *vector, int count, int more);
 	/* Sends a part of a file; 0: the file ends before offset. */
 	ssize_t (*sendfile)(void *state, int file, off_t offset, size_t length, int more);

@@ -273,7 +273,7 @@ ssize_t connection_writev(void *state, const struct iovec *vector, int count, in
 	result = settle(connection, total);
 	if (result != 0)
 		return result;
-	if (more && connection->held_length + total <= HEAD_MAX) {
+	if (more == LOP_MORE_DATA && connection->held_length + total <= HEAD_MAX) {
 		result = hold(connection, vector, count, total);
 		return result < 0 ? result : (ssize_t)total;
 	}

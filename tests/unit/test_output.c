@@ -135,6 +135,23 @@ START_TEST(a_short_write_goes_on_where_it_stopped)
 }
 END_TEST
 
+START_TEST(what_is_last_is_told_that_the_end_follows)
+{
+	struct lop_memory *long_one = lop_memory_new(300000), *last = text("last");
+
+	memset(long_one->data, 'x', 300000);
+	output_memory(&output, long_one, 0, 300000);
+	output_memory(&output, last, 0, 4);
+	memory_release(&long_one);
+	memory_release(&last);
+	output.ends = true;
+	ck_assert_int_eq(output_flush(&output, &transport, &sink, 100000), 0);
+	ck_assert_int_eq(sink.more, LOP_MORE_DATA);
+	ck_assert_int_eq(output_flush(&output, &transport, &sink, 300000), 1);
+	ck_assert_int_eq(sink.more, LOP_MORE_END);
+}
+END_TEST
+
 START_TEST(a_head_before_a_file_is_told_that_more_follows)
 {
 	struct lop_memory *head = text("head");
@@ -145,7 +162,7 @@ START_TEST(a_head_before_a_file_is_told_that_more_follows)
 	memory_release(&head);
 	lop_file_release(&body);
 	ck_assert_int_eq(output_flush(&output, &transport, &sink, 100), 1);
-	ck_assert_int_eq(sink.more, 1);
+	ck_assert_int_eq(sink.more, LOP_MORE_DATA);
 	ck_assert_int_eq(memcmp(sink.data, "head23456", 9), 0);
 }
 END_TEST
@@ -191,7 +208,7 @@ START_TEST(long_memory_is_cut_at_the_quantum_and_short_memory_is_not)
 	memory_release(&end);
 	ck_assert_int_eq(output_flush(&output, &transport, &sink, 100000), 0);
 	ck_assert_uint_eq(sink.length, 100000);
-	ck_assert_int_eq(sink.more, 1);
+	ck_assert_int_eq(sink.more, LOP_MORE_DATA);
 	ck_assert_int_eq(output_flush(&output, &transport, &sink, 0), 0);
 	ck_assert_uint_eq(sink.length, 100000);
 	ck_assert_int_eq(output_flush(&output, &transport, &sink, 190000), 1);
@@ -251,6 +268,7 @@ int main(void)
 	tcase_add_checked_fixture(test, setup, NULL);
 	tcase_add_test(test, memory_goes_out_in_one_write);
 	tcase_add_test(test, a_short_write_goes_on_where_it_stopped);
+	tcase_add_test(test, what_is_last_is_told_that_the_end_follows);
 	tcase_add_test(test, a_head_before_a_file_is_told_that_more_follows);
 	tcase_add_test(test, a_file_is_cut_at_the_quantum);
 	tcase_add_test(test, long_memory_is_cut_at_the_quantum_and_short_memory_is_not);
