@@ -342,6 +342,38 @@ def aio_survives_a_full_disk_and_counts_what_it_lost():
 
 
 @test(limit=60)
+def a_file_system_that_is_frozen_holds_up_no_request():
+    """As for a snapshot: whoever writes to it sleeps until that is over."""
+    need_root()
+    for tool in ("losetup", "mkfs.ext4", "fsfreeze"):
+        need_tool(tool)
+    for name in PROVIDERS:
+        folder, image = scratch(), scratch() + "/image"
+        with open(image, "wb") as file:
+            file.truncate(32 * MIB)
+        subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True)
+        with mounted(folder, "-o", "loop", image):
+            os.chmod(folder, 0o777)
+            with Server(CONTENT, "-L", name, "-o", folder + "/access", quiet=False) as server:
+                for first in range(10):
+                    ask(server, 1, first)
+                wait_for(lambda: len(lines_of(raw(folder + "/access").rstrip(b"\0"))) == 10, 5,
+                         "ten lines")
+                time.sleep(seconds(0.1))  # now a line wants a page that was written out
+                subprocess.run(["fsfreeze", "-f", folder], check=True)
+                try:
+                    ask(server, 1, 10)
+                    time.sleep(seconds(1.5))
+                    ask(server, 100, 11)
+                finally:
+                    subprocess.run(["fsfreeze", "-u", folder], check=True)
+                wait_for(lambda: len(lines_of(raw(folder + "/access").rstrip(b"\0"))) == 111, 10,
+                         name + ": the lines")
+            equal([number(line) for line in lines_of(raw(folder + "/access"))], list(range(111)),
+                  name + ": requests")
+
+
+@test(limit=60)
 def a_file_system_that_becomes_read_only_is_survived_and_reported_once():
     """As a disk with errors does: ext4 turns itself read-only below the open log."""
     need_root()
