@@ -578,6 +578,7 @@ def mmap_recovers_the_file_of_a_process_that_is_killed_while_it_waits():
     first = provider("mmap").start()
     with Server(CONTENT, "-L", "mmap", "-o", first.log, quiet=False) as second:
         ask(first, 10)
+        wait_for(lambda: len(lines_of(raw(first.log).rstrip(b"\0"))) == 10, 5, "ten lines")
         ask(second, 10, 10)
         first.kill()
         ask(second, 10, 20)
