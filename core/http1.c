@@ -355,7 +355,7 @@ static enum http1_next run(struct http1 *http1, size_t quantum)
 			return next;
 		if (http1->request != NULL && http1->request->waiting)
 			return HTTP1_WAIT;
-		if (http1->bytes_queued - begun >= quantum)
+		if (http1->bytes_queued - begun >= quantum && http1->state != HTTP1_FINISH)
 			return HTTP1_MORE;
 	}
 }

@@ -328,7 +328,13 @@ static void map(struct log *log)
  * before anything is appended. */
 static void stop_waiting(struct log *log)
 {
+	const bool draining = log->draining;
+
+	log->draining = false;
 	map(log);
+	log->draining = draining;
+	if (draining)
+		unmap(log);
 	if (log->mode == WAITING)
 		share(log);
 }

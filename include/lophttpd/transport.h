@@ -21,7 +21,8 @@ LOP_BEGIN_DECLS
 #define LOP_WANT_READ (-100001)
 #define LOP_WANT_WRITE (-100002)
 
-/* What follows at once: more to write, or shutdown. A short packet may wait for it. */
+/* What follows at once: more to write, or no more but shutdown, which sends what waited for it. A
+ * short packet may wait for either. */
 #define LOP_MORE_DATA 1
 #define LOP_MORE_END 2
 

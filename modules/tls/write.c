@@ -266,8 +266,9 @@ ssize_t connection_writev(void *state, const struct iovec *vector, int count, in
 	size_t total = 0;
 	ssize_t result;
 
+	/* The kernel would keep an open record, which only more data or a goodbye that fits ends. */
 	if (connection->wire.plain || connection->kernel)
-		return write_socket(connection, vector, count, more);
+		return write_socket(connection, vector, count, more == LOP_MORE_DATA);
 	for (int i = 0; i < count; i++)
 		total += vector[i].iov_len;
 	result = settle(connection, total);

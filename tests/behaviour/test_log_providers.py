@@ -589,6 +589,35 @@ def mmap_recovers_the_file_of_a_process_that_is_killed_while_it_waits():
     equal([number(line) for line in lines_of(text)], list(range(31)), "requests")
 
 
+@test(limit=60)
+def mmap_recovers_the_file_of_a_process_that_is_killed_while_another_drains():
+    first = provider("mmap").start()
+    files = dict(CONTENT, **{"big.bin": pattern(32 * MIB)})
+    with Server(files, "-L", "mmap", "-o", first.log, quiet=False) as second:
+        ask(first, 10)
+        wait_for(lambda: len(lines_of(raw(first.log).rstrip(b"\0"))) == 10, 5, "ten lines")
+        with second.connect(receive_buffer=8192) as slow:
+            slow.send(make_request("GET", "/big.bin"))
+            slow.read_head()
+            ask(second, 10, 10)
+            second.send_signal(signal.SIGQUIT)
+            wait_for(lambda: not listens(second), 5, "the drain")
+            first.kill()
+        second.wait(10)
+    text = raw(first.log)
+    equal(b"\0" in text, False, "NUL bytes")
+    equal([number(line) for line in lines_of(text) if b"big.bin" not in line], list(range(20)),
+          "requests")
+
+
+def listens(server):
+    try:
+        with socket.create_connection(server.address, timeout=patience(5)):
+            return True
+    except ConnectionRefusedError:
+        return False
+
+
 # aio
 
 
