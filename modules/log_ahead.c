@@ -14,7 +14,6 @@
 
 /* A task that takes longer and sleeps meanwhile has waited for the disk. */
 #define SLOW_NS INT64_C(5000000)
-#define NS_PER_SECOND 1000000000L
 
 struct log_ahead {
 	pthread_t id;
@@ -30,7 +29,7 @@ static int64_t now(void)
 	struct timespec time;
 
 	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (int64_t)time.tv_sec * NS_PER_SECOND + time.tv_nsec;
+	return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
 /* What this thread has done: false where nobody counts. */
@@ -47,12 +46,15 @@ static bool count(struct rusage *usage)
 /* Only of a page that was written out it is a fault to make it writable again. */
 static void touch(struct log_task *task)
 {
-	char *at = task->window.at, *again = task->touched;
+	char *at = task->window.at;
 	struct rusage before, after;
 
-	if (again != NULL && count(&before)) {
-		log_window_touch(at, again < task->to ? again : task->to);
+	if (task->touched != NULL && count(&before)) {
+		char *again = task->touched < task->to ? task->touched : task->to;
+
+		log_window_touch(at, again);
 		task->written_out = count(&after) && after.ru_minflt > before.ru_minflt;
+		at = again;
 	}
 	log_window_touch(at, task->to);
 }
@@ -143,11 +145,8 @@ bool log_ahead_take(struct log_ahead *ahead, long most_ns, struct log_task *task
 	struct timespec until;
 	bool ended;
 
-	if (most_ns > 0) {
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_sec += (until.tv_nsec + most_ns) / NS_PER_SECOND;
-		until.tv_nsec = (until.tv_nsec + most_ns) % NS_PER_SECOND;
-	}
+	if (most_ns > 0)
+		until = log_apart_until(most_ns);
 	pthread_mutex_lock(&ahead->lock);
 	while (ahead->busy && most_ns != 0 && wait_until(ahead, most_ns > 0 ? &until : NULL))
 		;

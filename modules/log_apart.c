@@ -14,6 +14,8 @@
 #define CLOSE_RANGE_UNSHARE (1U << 1)
 #endif
 
+#define NS_PER_SECOND 1000000000L
+
 struct start {
 	int fd;
 	void *(*work)(void *);
@@ -78,4 +80,15 @@ int log_apart_start(pthread_t *id, int fd, void *(*work)(void *), void *context)
 	pthread_cond_destroy(&start.changed);
 	pthread_mutex_destroy(&start.lock);
 	return result;
+}
+
+struct timespec log_apart_until(long ns)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += ns;
+	until.tv_sec += until.tv_nsec / NS_PER_SECOND;
+	until.tv_nsec %= NS_PER_SECOND;
+	return until;
 }

@@ -10,10 +10,14 @@
 #define LOG_APART_H
 
 #include <pthread.h>
+#include <time.h>
 
 /* Has a thread do work(context), which has no descriptor but fd, and closes that before it can be
  * joined. Signals go to the loop, except a fault, which goes to who made it. Returns 0 or a
  * negative errno. */
 int log_apart_start(pthread_t *id, int fd, void *(*work)(void *), void *context);
+
+/* When so many nanoseconds are over, as pthread_cond_timedwait() wants it. */
+struct timespec log_apart_until(long ns);
 
 #endif

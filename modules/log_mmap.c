@@ -108,7 +108,7 @@ static void share(struct log *log)
 	log->mode = lock(log, LOCK_SH) ? APPENDING : WAITING;
 }
 
-/* Cuts off what was allocated, if that is still to be done: behind it nothing may be written. */
+/* Cuts off what was extended, if that is still to be done: behind it nothing may be written. */
 static int cut(struct log *log)
 {
 	int result;
@@ -121,11 +121,12 @@ static int cut(struct log *log)
 	return result;
 }
 
-/* Takes lines that were put into the window out of the buffer. */
+/* Lines of the buffer were copied to the window's position. */
 static void consume(struct log *log, size_t length)
 {
 	struct log_buffer *buffer = &log->buffer;
 
+	log->window.at += length;
 	for (size_t i = 0; i < length; i++)
 		log->unchecked += buffer->data[i] == '\n';
 	buffer->used -= length;
@@ -175,7 +176,6 @@ static void collect(struct log *log, long most_ns)
 		log->touched = task.to;
 		log->touched_at = log->asked_at;
 	}
-	window->at += task.length;
 	consume(log, task.length);
 }
 
@@ -316,7 +316,7 @@ static bool open_window(struct log *log)
 /* To the mapping, when nobody else has the file. */
 static void map(struct log *log)
 {
-	if (log->mode == MAPPED || !log->mappable || log->draining || cut(log) < 0)
+	if (log->mode == MAPPED || !log->mappable || cut(log) < 0)
 		return;
 	if (lock(log, LOCK_EX) && open_window(log))
 		log->mode = MAPPED;
@@ -328,12 +328,8 @@ static void map(struct log *log)
  * before anything is appended. */
 static void stop_waiting(struct log *log)
 {
-	const bool draining = log->draining;
-
-	log->draining = false;
 	map(log);
-	log->draining = draining;
-	if (draining)
+	if (log->draining)
 		unmap(log);
 	if (log->mode == WAITING)
 		share(log);
@@ -398,32 +394,28 @@ static void drain(struct log *log)
 	if (length == 0)
 		return;
 	log_window_copy(window->at, log->buffer.data, length);
-	if (log_window_faulted(window))
-		return;
-	window->at += length;
-	consume(log, length);
+	if (!log_window_faulted(window))
+		consume(log, length);
 }
 
-/* Whether the next line does not fit into the window any more. */
-static bool is_full(const struct log *log, size_t length)
+/* Whether the first line that waits does not fit into the window any more. */
+static bool is_full(const struct log *log)
 {
 	const struct log_buffer *buffer = &log->buffer;
+	const char *newline;
 
-	if (buffer->used > 0) {
-		const char *newline = memchr(buffer->data, '\n', buffer->used);
-
-		length = (size_t)(newline + 1 - buffer->data);
-	}
-	return (ptrdiff_t)length > log->window.to - log->window.at;
+	if (buffer->used == 0)
+		return false;
+	newline = memchr(buffer->data, '\n', buffer->used);
+	return newline + 1 - buffer->data > log->window.to - log->window.at;
 }
 
-/* Lines that wait, and the window's end. length: of the line that comes behind them, or 0. */
-static void go_on(struct log *log, size_t length, bool check)
+/* Lines that wait, and the window's end. */
+static void go_on(struct log *log, bool check)
 {
 	collect(log, 0);
 	drain(log);
-	if (!log->asked && is_full(log, length) && log->next.from != NULL &&
-	    log->old.from == NULL) {
+	if (!log->asked && is_full(log) && log->next.from != NULL && log->old.from == NULL) {
 		log_window_slide(&log->window, &log->next, &log->old);
 		log->touched = NULL;
 	}
@@ -445,7 +437,7 @@ static int hand_over(struct log *log, const char *line, size_t length)
 	if (!log_buffer_add(&log->buffer, line, length))
 		return -EAGAIN;
 	do {
-		go_on(log, 0, false);
+		go_on(log, false);
 		if (log->mode != MAPPED || log->buffer.used == 0 || log->busy > 0 || log->late)
 			break;
 		left = until - now_of(CLOCK_MONOTONIC);
@@ -476,7 +468,7 @@ static int write_line(struct log *log, const char *line, size_t length)
 	int64_t time = now();
 
 	if (log->mode == MAPPED && room(log, time) < (ptrdiff_t)length + log->lead / 2) {
-		go_on(log, length, false);
+		go_on(log, false);
 		time = now();
 	}
 	if (log->mode == MAPPED && log->buffer.used == 0 && (ptrdiff_t)length <= room(log, time)) {
@@ -510,7 +502,7 @@ static int log_flush(void *state)
 	if (log->busy > 0)
 		log->busy--;
 	if (log->mode == MAPPED)
-		go_on(log, 0, log->unchecked > 0);
+		go_on(log, log->unchecked > 0);
 	if (log->mode == MAPPED)
 		return log->buffer.used > 0 || log->unchecked > 0;
 	if (log->mode == WAITING)
@@ -521,7 +513,7 @@ static int log_flush(void *state)
 	if (result < 0)
 		return result;
 	result = log_buffer_flush(&log->buffer);
-	if (result == 0)
+	if (result == 0 && !log->draining)
 		map(log);
 	return result;
 }
@@ -549,7 +541,8 @@ static void use_file(struct log *log, const struct lop_log_open *how)
 	                (flags & O_ACCMODE) == O_RDWR;
 	log->locking = log->mappable;
 	share(log);
-	map(log);
+	if (!log->draining)
+		map(log);
 }
 
 static int log_open(void *module, const struct lop_log_open *how, void **state)

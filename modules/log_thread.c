@@ -4,13 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "log_apart.h"
 
 #define VECTORS_LEAST 16 /* what every system takes in one call */
-#define NS_PER_SECOND 1000000000L
 
 struct thread {
 	pthread_t id;
@@ -136,12 +134,8 @@ static bool thread_ended(void *state, struct log_written *written)
 static void thread_wait(void *state, long most_ns)
 {
 	struct thread *thread = state;
-	struct timespec until;
+	const struct timespec until = log_apart_until(most_ns);
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += most_ns;
-	until.tv_sec += until.tv_nsec / NS_PER_SECOND;
-	until.tv_nsec %= NS_PER_SECOND;
 	pthread_mutex_lock(&thread->lock);
 	while (thread->writing &&
 	       pthread_cond_timedwait(&thread->ended, &thread->lock, &until) == 0)
