@@ -15,6 +15,7 @@ import pwd
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -422,6 +423,15 @@ def mounted(folder, *arguments):
         yield
     finally:
         subprocess.run(["umount", "-l", folder], check=False)
+
+
+def listens(address):
+    """Whether somebody takes connections there."""
+    try:
+        socket.create_connection(address, patience(5)).close()
+        return True
+    except (ConnectionRefusedError, ConnectionResetError):
+        return False  # reset: it came at the very moment when the listener closed
 
 
 def hurry(deadline):

@@ -50,6 +50,12 @@ def lines_of(text):
     return [line for line in text.split(b"\n")[:-1] if not line.startswith(b"#")]
 
 
+def wait_for_lines(path, total, limit, provider=""):
+    """Until there are so many; a mapped file has more behind them."""
+    wait_for(lambda: len(lines_of(raw(path).rstrip(b"\0"))) == total, limit,
+             "%d lines %s" % (total, provider))
+
+
 def messages_of(text):
     return [line for line in text.split(b"\n")[:-1] if line.startswith(b"#")]
 
@@ -150,8 +156,7 @@ def lines_are_in_the_file_within_two_seconds():
     for name in PROVIDERS:
         with provider(name) as server:
             ask(server, 3)
-            wait_for(lambda: len(lines_of(raw(server.log).rstrip(b"\0"))) == 3, 2.5,
-                     "the lines of " + name)
+            wait_for_lines(server.log, 3, 2.5, name)
 
 
 @test(limit=60)
@@ -341,24 +346,30 @@ def aio_survives_a_full_disk_and_counts_what_it_lost():
     full_disk("aio")
 
 
+@contextlib.contextmanager
+def ext4(options):
+    """A folder on a file system of its own, which anybody may write to."""
+    need_root()
+    need_tool("losetup")
+    folder, image = scratch(), scratch() + "/image"
+    with open(image, "wb") as file:
+        file.truncate(32 * MIB)
+    subprocess.run([need_tool("mkfs.ext4"), "-q", "-F", image], check=True)
+    with mounted(folder, "-o", options, image):
+        os.chmod(folder, 0o777)
+        yield folder
+
+
 @test(limit=60)
 def a_file_system_that_is_frozen_holds_up_no_request():
     """As for a snapshot: whoever writes to it sleeps until that is over."""
-    need_root()
-    for tool in ("losetup", "mkfs.ext4", "fsfreeze"):
-        need_tool(tool)
+    need_tool("fsfreeze")
     for name in PROVIDERS:
-        folder, image = scratch(), scratch() + "/image"
-        with open(image, "wb") as file:
-            file.truncate(32 * MIB)
-        subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True)
-        with mounted(folder, "-o", "loop", image):
-            os.chmod(folder, 0o777)
+        with ext4("loop") as folder:
             with Server(CONTENT, "-L", name, "-o", folder + "/access", quiet=False) as server:
                 for first in range(10):
                     ask(server, 1, first)
-                wait_for(lambda: len(lines_of(raw(folder + "/access").rstrip(b"\0"))) == 10, 5,
-                         "ten lines")
+                wait_for_lines(folder + "/access", 10, 5)
                 time.sleep(seconds(0.1))  # now a line wants a page that was written out
                 subprocess.run(["fsfreeze", "-f", folder], check=True)
                 try:
@@ -367,8 +378,7 @@ def a_file_system_that_is_frozen_holds_up_no_request():
                     ask(server, 100, 11)
                 finally:
                     subprocess.run(["fsfreeze", "-u", folder], check=True)
-                wait_for(lambda: len(lines_of(raw(folder + "/access").rstrip(b"\0"))) == 111, 10,
-                         name + ": the lines")
+                wait_for_lines(folder + "/access", 111, 10, name)
             equal([number(line) for line in lines_of(raw(folder + "/access"))], list(range(111)),
                   name + ": requests")
 
@@ -376,20 +386,11 @@ def a_file_system_that_is_frozen_holds_up_no_request():
 @test(limit=60)
 def a_file_system_that_becomes_read_only_is_survived_and_reported_once():
     """As a disk with errors does: ext4 turns itself read-only below the open log."""
-    need_root()
-    need_tool("losetup")
-    need_tool("mkfs.ext4")
     for name in PROVIDERS:
-        folder, image = scratch(), scratch() + "/image"
-        with open(image, "wb") as file:
-            file.truncate(32 * MIB)
-        subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True)
-        with mounted(folder, "-o", "loop,errors=remount-ro", image):
-            os.chmod(folder, 0o777)
+        with ext4("loop,errors=remount-ro") as folder:
             with Server(CONTENT, "-L", name, "-o", folder + "/access", quiet=False) as server:
                 ask(server, 10)
-                wait_for(lambda: len(lines_of(raw(folder + "/access").rstrip(b"\0"))) == 10, 5,
-                         "ten lines")
+                wait_for_lines(folder + "/access", 10, 5)
                 os.sync()  # what is written now must be mapped for writing again
                 make_read_only(folder)
                 for first in range(10, 3010, 1000):
@@ -523,7 +524,7 @@ def mmap_counts_what_went_where_the_file_no_longer_was():
     the line before, so that the loop writes by itself; if it is late nothing is lost."""
     with provider("mmap") as server:
         ask(server, 10)
-        wait_for(lambda: len(lines_of(raw(server.log).rstrip(b"\0"))) == 10, 5, "ten lines")
+        wait_for_lines(server.log, 10, 5)
         time.sleep(seconds(2.5))  # a flush has looked at the file
         five = len(b"\n".join(lines_of(raw(server.log))[:5])) + 1
         ask(server, 1, 10)
@@ -578,11 +579,11 @@ def mmap_recovers_the_file_of_a_process_that_is_killed_while_it_waits():
     first = provider("mmap").start()
     with Server(CONTENT, "-L", "mmap", "-o", first.log, quiet=False) as second:
         ask(first, 10)
-        wait_for(lambda: len(lines_of(raw(first.log).rstrip(b"\0"))) == 10, 5, "ten lines")
+        wait_for_lines(first.log, 10, 5)
         ask(second, 10, 10)
         first.kill()
         ask(second, 10, 20)
-        wait_for(lambda: len(lines_of(raw(first.log).rstrip(b"\0"))) == 30, 5, "30 lines")
+        wait_for_lines(first.log, 30, 5)
         ask(second, 1, 30)
     text = raw(first.log)
     equal(b"\0" in text, False, "NUL bytes")
@@ -595,27 +596,19 @@ def mmap_recovers_the_file_of_a_process_that_is_killed_while_another_drains():
     files = dict(CONTENT, **{"big.bin": pattern(32 * MIB)})
     with Server(files, "-L", "mmap", "-o", first.log, quiet=False) as second:
         ask(first, 10)
-        wait_for(lambda: len(lines_of(raw(first.log).rstrip(b"\0"))) == 10, 5, "ten lines")
+        wait_for_lines(first.log, 10, 5)
         with second.connect(receive_buffer=8192) as slow:
             slow.send(make_request("GET", "/big.bin"))
             slow.read_head()
             ask(second, 10, 10)
             second.send_signal(signal.SIGQUIT)
-            wait_for(lambda: not listens(second), 5, "the drain")
+            wait_for(lambda: not listens(second.address), 5, "the drain")
             first.kill()
         second.wait(10)
     text = raw(first.log)
     equal(b"\0" in text, False, "NUL bytes")
     equal([number(line) for line in lines_of(text) if b"big.bin" not in line], list(range(20)),
           "requests")
-
-
-def listens(server):
-    try:
-        with socket.create_connection(server.address, timeout=patience(5)):
-            return True
-    except ConnectionRefusedError:
-        return False
 
 
 # aio
