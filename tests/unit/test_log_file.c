@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,6 +206,14 @@ static void limit_files(rlim_t size)
 		ck_abort_msg("setrlimit");
 }
 
+/* Whether it ends with a whole line. What a write tears is taken back when the log sees its end. */
+static bool is_whole(const char *name)
+{
+	const char *text = read_file(name);
+
+	return *text == '\0' || text[strlen(text) - 1] == '\n';
+}
+
 /* A limit on the file's size stands in for a full disk: both take a part of a line. Check's own
  * files are limited too, so that assertions must be few meanwhile. */
 START_TEST(a_full_disk_leaves_whole_lines_and_is_survived)
@@ -217,8 +226,9 @@ START_TEST(a_full_disk_leaves_whole_lines_and_is_survived)
 	for (int i = 0; i < 500000; i++)
 		write_line(i) == 0 ? taken++ : refused++;
 	ck_assert_int_gt(refused, 0);
-	ck_assert_int_lt(settle(), 0);
-	ck_assert_int_lt(settle(), 0);
+	do
+		ck_assert_int_lt(settle(), 0);
+	while (!is_whole(path));
 	length = strlen(read_file(path));
 	ck_assert_uint_le(length, 100001);
 	ck_assert_uint_gt(length, 100001 - 64);
@@ -258,7 +268,9 @@ START_TEST(a_rotation_moves_on_from_a_full_disk)
 	open_log(open_file());
 	for (int i = 0; i < 4000; i++)
 		taken += write_line(i) == 0;
-	ck_assert_int_lt(settle(), 0);
+	do
+		ck_assert_int_lt(settle(), 0);
+	while (!is_whole(path));
 	ck_assert_int_eq(rename(path, old_path), 0);
 	how = how_of(open_file());
 	ck_assert_int_eq(provider->reopen(state, &how), 0);
