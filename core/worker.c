@@ -121,6 +121,7 @@ static void retire(struct lop_worker *worker)
 	listeners_close(worker->core);
 	(void)modules_stage(worker->core, LOP_STAGE_DRAIN, worker);
 	access_log_flush(&worker->log);
+	worker_log_arm(worker);
 	for (node = worker->connections.next; node != &worker->connections; node = node->next) {
 		struct lop_connection *conn = CONTAINER(node, struct lop_connection, node);
 

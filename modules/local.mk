@@ -46,8 +46,9 @@ modules_log_file_la_CFLAGS = $(AM_CFLAGS) -pthread
 modules_log_file_la_LDFLAGS = $(AM_LDFLAGS) -pthread
 module_LTLIBRARIES += modules/log_mmap.la
 modules_log_mmap_la_SOURCES = modules/log_mmap.c modules/log_buffer.c modules/log_buffer.h \
-	modules/log_window.c modules/log_window.h modules/log_ahead.c modules/log_ahead.h \
-	modules/log_apart.c modules/log_apart.h
+	modules/log_queue.c modules/log_queue.h modules/log_thread.c modules/log_thread.h \
+	modules/log_mapped.c modules/log_mapped.h modules/log_window.c modules/log_window.h \
+	modules/log_ahead.c modules/log_ahead.h modules/log_apart.c modules/log_apart.h
 modules_log_mmap_la_CFLAGS = $(AM_CFLAGS) -pthread
 modules_log_mmap_la_LDFLAGS = $(AM_LDFLAGS) -pthread
 module_LTLIBRARIES += modules/log_syslog.la

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "log_apart.h"
 
@@ -16,6 +17,7 @@
 #define SLOW_NS INT64_C(5000000)
 
 struct log_ahead {
+	int fd;
 	pthread_t id;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -59,29 +61,66 @@ static void touch(struct log_task *task)
 	log_window_touch(at, task->to);
 }
 
-static int prepare(struct log_task *task)
+static int extend_and_touch(struct log_task *task)
 {
-	struct log_window *window = &task->window;
-	int result = log_window_extend(window, task->to);
+	int result;
 
+	log_window_close(&task->old);
+	result = log_window_extend(&task->window, task->to);
 	if (result < 0)
 		return result;
 	touch(task);
-	log_window_copy(window->at, task->lines, task->length);
-	task->prepared = true;
-	return 0;
+	return task->open_next ? log_window_next(&task->window, &task->next) : 0;
 }
 
-static void run(struct log_task *task)
+/* Recovers the file's end if a crash has left one that is not clean. */
+static int open_at_end(struct log_task *task, int fd)
+{
+	bool complete;
+	off_t end = log_window_find_end(fd, &complete);
+	int result = end < 0 ? (int)end : log_window_cut(fd, end);
+
+	if (result < 0)
+		return result;
+	/* The end of a line that somebody else did not finish. */
+	if (!complete && (write(fd, "\n", 1) < 0 || (end = lseek(fd, 0, SEEK_END)) < 0))
+		return -errno;
+	result = log_window_open(&task->window, fd, end);
+	if (result < 0)
+		return result;
+	task->cut_at = end;
+	task->to = task->window.at + task->lead;
+	return extend_and_touch(task);
+}
+
+static int close_all(struct log_task *task, int fd)
+{
+	log_window_close(&task->old);
+	log_window_close(&task->next);
+	log_window_close(&task->window);
+	return task->cut_at < 0 ? 0 : log_window_cut(fd, task->cut_at);
+}
+
+static int run_kind(struct log_task *task, int fd)
+{
+	switch (task->kind) {
+	case LOG_TASK_OPEN:
+		return open_at_end(task, fd);
+	case LOG_TASK_TOUCH:
+		return extend_and_touch(task);
+	case LOG_TASK_CLOSE:
+		return close_all(task, fd);
+	}
+	return -EINVAL;
+}
+
+static void run(struct log_task *task, int fd)
 {
 	const int64_t began = now();
 	struct rusage before = { .ru_nvcsw = -1 }, after = { .ru_nvcsw = 0 };
 
-	log_window_close(&task->old);
 	(void)count(&before);
-	task->result = prepare(task);
-	if (task->result == 0 && task->open)
-		task->result = log_window_next(&task->window, &task->next);
+	task->result = run_kind(task, fd);
 	/* Where nobody counts, waiting for a processor looks like sleep. */
 	task->slow =
 		now() - began > SLOW_NS && (!count(&after) || after.ru_nvcsw > before.ru_nvcsw);
@@ -98,7 +137,7 @@ static void *work(void *context)
 			continue;
 		}
 		pthread_mutex_unlock(&ahead->lock);
-		run(&ahead->task);
+		run(&ahead->task, ahead->fd);
 		pthread_mutex_lock(&ahead->lock);
 		ahead->busy = false;
 		pthread_cond_broadcast(&ahead->changed);
@@ -114,6 +153,7 @@ int log_ahead_start(struct log_ahead **pointer, int fd)
 
 	if (ahead == NULL)
 		return -ENOMEM;
+	ahead->fd = fd;
 	pthread_mutex_init(&ahead->lock, NULL);
 	pthread_cond_init(&ahead->changed, NULL);
 	result = log_apart_start(&ahead->id, fd, work, ahead);
@@ -133,22 +173,14 @@ void log_ahead_give(struct log_ahead *ahead, const struct log_task *task)
 	pthread_mutex_unlock(&ahead->lock);
 }
 
-/* Returns false when the time is over. */
-static bool wait_until(struct log_ahead *ahead, const struct timespec *until)
-{
-	return (until == NULL ? pthread_cond_wait(&ahead->changed, &ahead->lock)
-	                      : pthread_cond_timedwait(&ahead->changed, &ahead->lock, until)) == 0;
-}
-
 bool log_ahead_take(struct log_ahead *ahead, long most_ns, struct log_task *task)
 {
-	struct timespec until;
+	const struct timespec until = log_apart_until(most_ns);
 	bool ended;
 
-	if (most_ns > 0)
-		until = log_apart_until(most_ns);
 	pthread_mutex_lock(&ahead->lock);
-	while (ahead->busy && most_ns != 0 && wait_until(ahead, most_ns > 0 ? &until : NULL))
+	while (ahead->busy && most_ns > 0 &&
+	       pthread_cond_timedwait(&ahead->changed, &ahead->lock, &until) == 0)
 		;
 	ended = !ahead->busy;
 	if (ended)
@@ -160,14 +192,18 @@ bool log_ahead_take(struct log_ahead *ahead, long most_ns, struct log_task *task
 void log_ahead_stop(struct log_ahead **pointer)
 {
 	struct log_ahead *ahead = *pointer;
+	bool busy;
 
 	*pointer = NULL;
 	if (ahead == NULL)
 		return;
 	pthread_mutex_lock(&ahead->lock);
 	ahead->stop = true;
+	busy = ahead->busy;
 	pthread_cond_broadcast(&ahead->changed);
 	pthread_mutex_unlock(&ahead->lock);
+	if (busy)
+		return;
 	pthread_join(ahead->id, NULL);
 	pthread_cond_destroy(&ahead->changed);
 	pthread_mutex_destroy(&ahead->lock);

@@ -29,6 +29,7 @@ struct log_queue {
 	void *writer_state;      /* of this file; NULL: it is none */
 	int next_fd; /* after HUP: the file to go on with when the batch has ended; -1 */
 	void *next_state;
+	bool held;   /* no batch is to be started */
 	int error;   /* negative errno of the last batch; 0: it went well */
 	int batch;   /* parts, from the first, that are being written */
 	off_t size;  /* of the file when that was started; -1: not known */
@@ -120,7 +121,7 @@ static void submit(struct log_queue *log, bool all, int most)
 	struct stat st;
 	int count = 0, result;
 
-	if (log->batch > 0)
+	if (log->batch > 0 || log->held)
 		return;
 	for (; part != NULL && count < most && (all || part != log->last); part = part->next)
 		vectors[count++] = (struct iovec){
@@ -314,6 +315,39 @@ int log_queue_flush(void *state)
 	return log->error != 0 ? log->error : log->count > 0;
 }
 
+void log_queue_hold(void *state, bool held)
+{
+	struct log_queue *log = state;
+
+	log->held = held;
+}
+
+void log_queue_push(void *state)
+{
+	struct log_queue *log = state;
+
+	reap(log);
+	if (log->plain.regular && log->error == 0)
+		submit(log, true, log->writer->most);
+}
+
+bool log_queue_rests(void *state, long most_ns)
+{
+	struct log_queue *log = state;
+
+	if (log->batch > 0 && most_ns > 0)
+		log->writer->wait(log->writer_state, most_ns);
+	reap(log);
+	return log->batch == 0;
+}
+
+bool log_queue_is_empty(const void *state)
+{
+	const struct log_queue *log = state;
+
+	return log->plain.regular ? log->count == 0 : log->plain.used == 0;
+}
+
 uint64_t log_queue_lost(void *state)
 {
 	struct log_queue *log = state;
@@ -406,7 +440,8 @@ void log_queue_close(void *state)
 
 	for (int i = 0; i < CLOSE_STEPS; i++) {
 		reap(log);
-		if (log->batch == 0 && (log->count == 0 || (i > 0 && log->error != 0)))
+		if (log->batch == 0 &&
+		    (log->count == 0 || log->held || (i > 0 && log->error != 0)))
 			break;
 		submit(log, true, log->writer->most);
 		if (log->batch > 0)

@@ -60,6 +60,19 @@ void log_queue_message(void *state, const struct lop_log_message *message);
 int log_queue_flush(void *state);
 int log_queue_reopen(void *state, const struct lop_log_open *how);
 uint64_t log_queue_lost(void *state);
+/* Nothing is written any more by close when the queue is held. */
 void log_queue_close(void *state);
+
+/* For a provider that has the file to itself at times. */
+
+/* Whether lines are kept back. */
+void log_queue_hold(void *state, bool held);
+/* Begins to write what there is, unless something is being written. After an error only a flush
+ * does. */
+void log_queue_push(void *state);
+/* Whether nothing is being written; waits for that, but not longer. */
+bool log_queue_rests(void *state, long most_ns);
+/* Whether no lines are left. */
+bool log_queue_is_empty(const void *state);
 
 #endif

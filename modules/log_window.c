@@ -285,19 +285,6 @@ void log_window_touch(char *from, const char *to)
 		touch_page(at);
 }
 
-void log_window_copy(char *to, const char *lines, size_t length)
-{
-	while (length > 0) {
-		const char *newline = memchr(lines, '\n', length);
-		size_t line = newline == NULL ? length : (size_t)(newline + 1 - lines);
-
-		memcpy(to, lines, line);
-		to += line;
-		lines += line;
-		length -= line;
-	}
-}
-
 int log_window_extend(struct log_window *window, const char *to)
 {
 	off_t size = window->base + (window->end - window->from), end = size;

@@ -58,10 +58,6 @@ int log_window_extend(struct log_window *window, const char *to);
  * the disk. */
 void log_window_touch(char *from, const char *to);
 
-/* Copies whole lines one after the other, so that a kill tears the last one only: a long copy may
- * begin with its end. */
-void log_window_copy(char *to, const char *lines, size_t length);
-
 /* Position of the next byte in the file. */
 off_t log_window_position(const struct log_window *window);
 

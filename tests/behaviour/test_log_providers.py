@@ -199,19 +199,19 @@ def the_thread_of_a_log_holds_its_file_and_nothing_else():
     need_root()
     if tuple(map(int, re.match(r"(\d+)\.(\d+)", os.uname().release).groups())) < (5, 9):
         skip("threads of this kernel share their descriptors")
-    for name in ("file", "mmap"):
+    for name, threads in ("file", 1), ("mmap", 2):
         with provider(name) as server:
             with server.connect() as client:
                 client.send(make_request("GET", "/a.txt"))
                 client.read_response()
-                wait_for(lambda: held_by_threads(server) == [[server.log]], 5,
+                wait_for(lambda: held_by_threads(server) == [[server.log]] * threads, 5,
                          "a thread with the log of " + name)
                 os.rename(server.log, server.log + ".1")
                 server.send_signal(signal.SIGHUP)
                 wait_for(lambda: os.path.exists(server.log), 5, "the new log")
                 client.send(make_request("GET", "/a.txt"))
                 client.read_response()
-                wait_for(lambda: held_by_threads(server) == [[server.log]], 5,
+                wait_for(lambda: held_by_threads(server) == [[server.log]] * threads, 5,
                          "a thread with the new log of " + name)
 
 
@@ -364,7 +364,7 @@ def ext4(options):
 def a_file_system_that_is_frozen_holds_up_no_request():
     """As for a snapshot: whoever writes to it sleeps until that is over."""
     need_tool("fsfreeze")
-    for name in PROVIDERS:
+    for name, waiting in ("file", 80000), ("mmap", 80000), ("aio", 100):
         with ext4("loop") as folder:
             with Server(CONTENT, "-L", name, "-o", folder + "/access", quiet=False) as server:
                 for first in range(10):
@@ -375,12 +375,53 @@ def a_file_system_that_is_frozen_holds_up_no_request():
                 try:
                     ask(server, 1, 10)
                     time.sleep(seconds(1.5))
-                    ask(server, 100, 11)
+                    ask(server, waiting, 11)
                 finally:
                     subprocess.run(["fsfreeze", "-u", folder], check=True)
-                wait_for_lines(folder + "/access", 111, 10, name)
-            equal([number(line) for line in lines_of(raw(folder + "/access"))], list(range(111)),
-                  name + ": requests")
+                wait_for_lines(folder + "/access", 11 + waiting, 10, name)
+            equal([number(line) for line in lines_of(raw(folder + "/access"))],
+                  list(range(11 + waiting)), name + ": requests")
+
+
+@test(limit=60)
+def a_hangup_holds_up_no_request_while_the_file_system_is_frozen():
+    need_tool("fsfreeze")
+    for name in PROVIDERS:
+        with ext4("loop") as folder:
+            with Server(CONTENT, "-L", name, "-o", folder + "/access", quiet=False) as server:
+                ask(server, 10)
+                wait_for_lines(folder + "/access", 10, 5)
+                subprocess.run(["fsfreeze", "-f", folder], check=True)
+                try:
+                    for first in range(10, 40, 10):
+                        ask(server, 10, first)
+                        server.send_signal(signal.SIGHUP)
+                        time.sleep(seconds(0.1))
+                finally:
+                    subprocess.run(["fsfreeze", "-u", folder], check=True)
+                wait_for_lines(folder + "/access", 40, 10, name)
+                ask(server, 1, 40)
+            text = raw(folder + "/access")
+            equal(b"\0" in text, False, name + ": NUL bytes")
+            equal([number(line) for line in lines_of(text)], list(range(41)), name + ": requests")
+
+
+@test(limit=60)
+def mmap_maps_the_file_again_when_the_disk_is_quiet():
+    need_tool("fsfreeze")
+    with ext4("loop") as folder:
+        with Server(CONTENT, "-L", "mmap", "-o", folder + "/access", quiet=False) as server:
+            def size():
+                ask(server, 1)
+                return os.stat(folder + "/access").st_size
+
+            equal(size() % AHEAD, 0, "size while it is mapped")
+            subprocess.run(["fsfreeze", "-f", folder], check=True)
+            ask(server, 1)
+            time.sleep(seconds(0.1))
+            subprocess.run(["fsfreeze", "-u", folder], check=True)
+            wait_for(lambda: size() % AHEAD != 0, 5, "the file is cut")
+            wait_for(lambda: size() % AHEAD == 0, 30, "the file is mapped again")
 
 
 @test(limit=60)

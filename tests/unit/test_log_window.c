@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../modules/log_window.h"
@@ -214,55 +213,6 @@ START_TEST(a_file_that_was_cut_is_not_made_longer)
 }
 END_TEST
 
-/* Copies batches of these lines until it is killed. */
-static void copy_lines(const char *lines, size_t length)
-{
-	struct log_window window;
-
-	if (log_window_open(&window, fd, 0) < 0 ||
-	    log_window_extend(&window, window.from + MIB) < 0)
-		_exit(1);
-	log_window_touch(window.from, window.from + MIB);
-	for (; window.at + length <= window.end; window.at += length)
-		log_window_copy(window.at, lines, length);
-	for (;;)
-		pause();
-}
-
-START_TEST(a_kill_tears_no_line_but_the_last_one)
-{
-	static char lines[260000];
-	static char left[MIB];
-
-	memset(lines, 'x', sizeof(lines));
-	for (size_t i = 99; i < sizeof(lines); i += 100)
-		lines[i] = '\n';
-	for (int turn = 0; turn < 200; turn++) {
-		pid_t child;
-		bool complete;
-		off_t end;
-
-		ck_assert_int_eq(ftruncate(fd, 0), 0);
-		child = fork();
-		ck_assert_int_ge(child, 0);
-		if (child == 0)
-			copy_lines(lines, sizeof(lines));
-		while (pread(fd, left, 1, 100) < 1 || left[0] == '\0')
-			ck_assert_int_eq(waitpid(child, NULL, WNOHANG), 0);
-		for (volatile int i = turn * 500; i > 0; i--)
-			; /* the copying takes less than a tick of a timer */
-		ck_assert_int_eq(kill(child, SIGKILL), 0);
-		ck_assert_int_eq(waitpid(child, NULL, 0), child);
-		end = log_window_find_end(fd, &complete);
-		ck_assert_int_ge(end, 0);
-		ck_assert_int_eq(pread(fd, left, (size_t)end, 0), end);
-		ck_assert(complete);
-		ck_assert_int_eq(end % 100, 0);
-		ck_assert_msg(memchr(left, '\0', (size_t)end) == NULL, "NUL bytes, turn %d", turn);
-	}
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("log_window");
@@ -277,7 +227,6 @@ int main(void)
 	tcase_add_test(test, a_file_that_cannot_grow_is_an_error_and_no_fault);
 	tcase_add_test(test, a_file_that_was_cut_is_no_fault_of_the_process);
 	tcase_add_test(test, a_file_that_was_cut_is_not_made_longer);
-	tcase_add_test(test, a_kill_tears_no_line_but_the_last_one);
 	suite_add_tcase(suite, test);
 	srunner_run_all(runner, CK_ENV);
 	int failed = srunner_ntests_failed(runner);
