@@ -98,12 +98,19 @@ static void consume(struct output *output, size_t taken)
 	}
 }
 
+/* What follows when so many bytes have gone. */
+static int what_follows(const struct output *output, size_t length)
+{
+	if ((int64_t)length < output->bytes)
+		return LOP_MORE_DATA;
+	return output->ends ? LOP_MORE_END : 0;
+}
+
 /* Sends the run of memory segments at the front, up to the quantum and a rest. */
 static ssize_t flush_memory(struct output *output, const struct lop_transport *transport,
                             void *state, size_t quantum, size_t *wanted)
 {
 	struct iovec vector[OUTPUT_SEGMENTS];
-	int more = output->ends ? LOP_MORE_END : 0;
 	unsigned count = 0;
 	bool cut = false;
 
@@ -124,9 +131,7 @@ static ssize_t flush_memory(struct output *output, const struct lop_transport *t
 		*wanted += length;
 		count++;
 	}
-	if ((int64_t)*wanted < output->bytes)
-		more = LOP_MORE_DATA;
-	return transport->writev(state, vector, (int)count, more);
+	return transport->writev(state, vector, (int)count, what_follows(output, *wanted));
 }
 
 static ssize_t flush_file(struct output *output, const struct lop_transport *transport,
@@ -140,7 +145,7 @@ static ssize_t flush_file(struct output *output, const struct lop_transport *tra
 
 	ssize_t sent = transport->sendfile(state, lop_file_descriptor(segment->file),
 	                                   (off_t)segment->offset, length,
-	                                   output->count > 1 ? LOP_MORE_DATA : 0);
+	                                   what_follows(output, length));
 
 	return sent == 0 ? -ENODATA : sent;
 }
@@ -151,7 +156,7 @@ static ssize_t flush_pipe(struct output *output, const struct lop_transport *tra
 {
 	struct segment *segment = &output->segments[output->first];
 	ssize_t sent = transport->splice(state, segment->pipe->read, (size_t)segment->length,
-	                                 output->count > 1 ? LOP_MORE_DATA : 0);
+	                                 what_follows(output, (size_t)segment->length));
 
 	return sent == 0 ? -ENODATA : sent;
 }

@@ -48,7 +48,7 @@ static ssize_t sink_sendfile(void *state, int file, off_t offset, size_t length,
 	struct sink *to = state;
 	ssize_t count;
 
-	(void)more;
+	to->more = more;
 	if (to->file_end)
 		return 0;
 	if (to->room == 0)
@@ -94,6 +94,20 @@ static struct lop_file *file(const char *string)
 	unlink(path);
 	ck_assert_int_eq(write(descriptor, string, strlen(string)), (int)strlen(string));
 	ck_assert_int_eq(lop_file_adopt(descriptor, &made), 0);
+	return made;
+}
+
+static struct lop_file *large_file(size_t size)
+{
+	char *text_of_it = malloc(size + 1);
+	struct lop_file *made;
+
+	ck_assert_ptr_nonnull(text_of_it);
+	for (size_t i = 0; i < size; i++)
+		text_of_it[i] = (char)('a' + i % 26);
+	text_of_it[size] = '\0';
+	made = file(text_of_it);
+	free(text_of_it);
 	return made;
 }
 
@@ -152,6 +166,20 @@ START_TEST(what_is_last_is_told_that_the_end_follows)
 }
 END_TEST
 
+START_TEST(so_is_the_last_part_of_a_file)
+{
+	struct lop_file *body = large_file(300000);
+
+	output_file(&output, body, 0, 300000);
+	lop_file_release(&body);
+	output.ends = true;
+	ck_assert_int_eq(output_flush(&output, &transport, &sink, 100000), 0);
+	ck_assert_int_eq(sink.more, LOP_MORE_DATA);
+	ck_assert_int_eq(output_flush(&output, &transport, &sink, 300000), 1);
+	ck_assert_int_eq(sink.more, LOP_MORE_END);
+}
+END_TEST
+
 START_TEST(a_head_before_a_file_is_told_that_more_follows)
 {
 	struct lop_memory *head = text("head");
@@ -161,25 +189,12 @@ START_TEST(a_head_before_a_file_is_told_that_more_follows)
 	output_file(&output, body, 2, 5);
 	memory_release(&head);
 	lop_file_release(&body);
-	ck_assert_int_eq(output_flush(&output, &transport, &sink, 100), 1);
+	ck_assert_int_eq(output_flush(&output, &transport, &sink, 4), 0);
 	ck_assert_int_eq(sink.more, LOP_MORE_DATA);
+	ck_assert_int_eq(output_flush(&output, &transport, &sink, 100), 1);
 	ck_assert_int_eq(memcmp(sink.data, "head23456", 9), 0);
 }
 END_TEST
-
-static struct lop_file *large_file(size_t size)
-{
-	char *text_of_it = malloc(size + 1);
-	struct lop_file *made;
-
-	ck_assert_ptr_nonnull(text_of_it);
-	for (size_t i = 0; i < size; i++)
-		text_of_it[i] = (char)('a' + i % 26);
-	text_of_it[size] = '\0';
-	made = file(text_of_it);
-	free(text_of_it);
-	return made;
-}
 
 START_TEST(a_file_is_cut_at_the_quantum)
 {
@@ -269,6 +284,7 @@ int main(void)
 	tcase_add_test(test, memory_goes_out_in_one_write);
 	tcase_add_test(test, a_short_write_goes_on_where_it_stopped);
 	tcase_add_test(test, what_is_last_is_told_that_the_end_follows);
+	tcase_add_test(test, so_is_the_last_part_of_a_file);
 	tcase_add_test(test, a_head_before_a_file_is_told_that_more_follows);
 	tcase_add_test(test, a_file_is_cut_at_the_quantum);
 	tcase_add_test(test, long_memory_is_cut_at_the_quantum_and_short_memory_is_not);
