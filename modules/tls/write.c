@@ -363,6 +363,19 @@ ssize_t connection_sendfile(void *state, int file, off_t offset, size_t length, 
 	return finish(connection, copy_file(connection, file, offset, length, more != 0));
 }
 
+/* Returns 0, or LOP_WANT_WRITE: what the kernel encrypts goes straight to the socket, which was full. */
+static int say_goodbye(SSL *ssl)
+{
+	const int result = SSL_shutdown(ssl);
+	int error;
+
+	if (result >= 0)
+		return 0;
+	error = SSL_get_error(ssl, result);
+	ERR_clear_error();
+	return error == SSL_ERROR_WANT_WRITE ? LOP_WANT_WRITE : 0;
+}
+
 int connection_shutdown(void *state)
 {
 	struct tls_connection *connection = state;
@@ -374,8 +387,9 @@ int connection_shutdown(void *state)
 		result = wire_flush(wire);
 		if (result < 0)
 			return result;
-		if (SSL_shutdown(connection->ssl) < 0)
-			ERR_clear_error();
+		result = say_goodbye(connection->ssl);
+		if (result < 0)
+			return result;
 		connection->said_goodbye = true;
 	}
 	if (!wire->plain)

@@ -40,17 +40,31 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 
 	-addext subjectAltName=DNS:localhost 2>/dev/null
 echo "RESULT sum $(sha256sum </tmp/site/big.bin | cut -c1-64)"
 export LOPHTTPD_MODULE_PATH=/modules.d
-strace -f -qq -e trace=sendfile,setsockopt,write,sendto -o /tmp/trace \
-	lhttpd -n 1 -u nobody -q -R /tmp/site -l 127.0.0.1 -p 8443 \
-	-C /tmp/cert.pem -K /tmp/key.pem 2>/tmp/errors &
-for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-	grep -q listening /tmp/errors && break
-	sleep 0.5
-done
+# A port, what to trace, and options of the server.
+serve() {
+	port=$1 trace=$2; shift 2
+	strace -f -qq -o /tmp/trace$port $trace \
+		lhttpd "$@" -n 1 -u nobody -q -R /tmp/site -l 127.0.0.1 -p $port \
+		-C /tmp/cert.pem -K /tmp/key.pem 2>/tmp/errors$port &
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		grep -q listening /tmp/errors$port && break
+		sleep 0.5
+	done
+}
+serve 8443 "-e trace=sendfile,setsockopt,write,sendto"
 %(cases)s
+# A socket that is full when it comes to the goodbye, as far as the server can see. That is the third
+# message, behind the end of the handshake and the response's head.
+serve 8444 "-e trace=sendmsg -e inject=sendmsg:error=EAGAIN:when=3" --no-sandbox
+printf 'GET /big.bin HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n' |
+	openssl s_client -quiet -ign_eof -tls1_2 -connect 127.0.0.1:8444 2>/tmp/client >/tmp/answer
+echo "RESULT got-goodbye $(tail -c $((%(size)d << 20)) /tmp/answer | sha256sum | cut -c1-64)"
+echo "RESULT injected $(grep -c INJECTED /tmp/trace8444)"
+echo "RESULT missed $(grep -c 'unexpected eof' /tmp/client)"
+sed 's/^/CLIENT /' /tmp/client
 echo "RESULT TlsTxSw $(grep TlsTxSw /proc/net/tls_stat | tr -dc 0-9)"
-echo "RESULT sendfile $(grep -c 'sendfile(.* = [1-9]' /tmp/trace)"
-sed 's/^/SAID /' /tmp/errors
+echo "RESULT sendfile $(grep -c 'sendfile(.* = [1-9]' /tmp/trace8443)"
+sed 's/^/SAID /' /tmp/errors8443 /tmp/errors8444
 echo RESULT end
 poweroff -f
 """
@@ -167,7 +181,7 @@ def make_root(path, modules):
             archive.folder(folder)
         archive.copy(tool("busybox"), "/bin/busybox")
         for applet in ("sh", "mount", "ip", "insmod", "mkdir", "dd", "sha256sum", "cut", "grep",
-                       "tr", "sed", "sleep", "poweroff", "cat"):
+                       "tr", "sed", "sleep", "tail", "printf", "poweroff", "cat"):
             archive.link("/bin/" + applet, "busybox")
         for name, source in programs.items():
             archive.copy(source, "/usr/bin/" + name)
@@ -225,6 +239,9 @@ def main():
               for name, _ in CASES]
     checks.append(("the_kernel_encrypts", int(results.get("TlsTxSw", "0")) >= len(CASES)))
     checks.append(("files_are_sent_by_sendfile", int(results.get("sendfile", "0")) > 0))
+    checks.append(("a_goodbye_waits_for_room_in_the_socket",
+                   "sum" in results and results.get("got-goodbye") == results["sum"] and
+                   results.get("injected") == "1" and results.get("missed") == "0"))
     print("1..%d" % len(checks))
     for number, (name, passed) in enumerate(checks, 1):
         print("%sok %d - %s" % ("" if passed else "not ", number, name))
