@@ -13,6 +13,9 @@
 #include "files.h"
 #include "tls.h"
 
+/* With 4 bytes in front of it, what OpenSSL's clients take of a message of TLS 1.2 that carries it. */
+#define STAPLE_MOST 16380
+
 /* When a response ends, in seconds since 1970; 0: it does not say. */
 static int64_t seconds_of(const ASN1_GENERALIZEDTIME *time_given)
 {
@@ -58,8 +61,10 @@ static struct staple *parse(const struct content *content, const char **reason)
 	struct staple *staple = NULL;
 	ASN1_INTEGER *serial = NULL;
 
-	if (response == NULL)
+	if (response == NULL || data != content->data + content->length)
 		*reason = "it is not an OCSP response in DER";
+	else if (content->length > STAPLE_MOST)
+		*reason = "it is so long that clients would not connect";
 	else if (OCSP_response_status(response) != OCSP_RESPONSE_STATUS_SUCCESSFUL)
 		*reason = "the responder answered with an error";
 	else

@@ -97,17 +97,22 @@ def clients_cannot_be_verified_without_issuers():
 # OCSP
 
 
-def response_for(certificate, days="5"):
-    """An OCSP response that says this certificate is good."""
+def response_for(certificate, days="5", more=0):
+    """An OCSP response that says this certificate is good, with so many others in it."""
     folder = authority.folder
     serial = openssl("x509", "-in", certificate.path, "-noout", "-serial").decode()
     serial = serial.strip().split("=")[1]
     with open(folder + "/ocsp.txt", "w") as file:
         file.write("V\t350101000000Z\t\t%s\tunknown\t/CN=host.test\n" % serial)
     path = certificate.path + ".ocsp"
+    others = ()
+    if more:
+        with open(folder + "/others.pem", "wb") as file:
+            file.write(certificate.text() * more)
+        others = ("-rother", folder + "/others.pem")
     openssl("ocsp", "-index", folder + "/ocsp.txt", "-CA", authority.path, "-rsigner",
             authority.path, "-rkey", folder + "/ca.key", "-issuer", authority.path, "-cert",
-            certificate.path, "-ndays", days, "-respout", path)
+            certificate.path, "-ndays", days, "-respout", path, *others)
     return path
 
 
@@ -141,12 +146,33 @@ def a_renewed_ocsp_response_is_sent_from_then_on():
         wait_for(lambda: until() != before, 15, "the new response")
 
 
-@test
-def what_is_no_ocsp_response_is_an_error():
-    status, _, errors = run("-R", "/", "-p", "0", "-q", "-C", host.both, "--tls-ocsp", host.path,
+def staple_error(content):
+    """What a server says that cannot start with this as an OCSP response."""
+    path = scratch() + "/response"
+    with open(path, "wb") as file:
+        file.write(content)
+    status, _, errors = run("-R", "/", "-p", "0", "-q", "-C", host.both, "--tls-ocsp", path,
                             *(["-u", RUN_USER] if AM_ROOT else []))
     equal(status, 1, "exit status")
-    check("not an OCSP response" in errors, errors)
+    return errors
+
+
+@test
+def what_is_no_ocsp_response_is_an_error():
+    with open(response_for(host), "rb") as file:
+        response = file.read()
+    for content in (host.text(), response[:-1], response + b"x", b""):
+        said = staple_error(content)
+        check("not an OCSP response" in said, said)
+
+
+@test
+def an_ocsp_response_that_is_too_long_for_clients_is_an_error():
+    with open(response_for(host, more=30), "rb") as file:
+        response = file.read()
+    check(len(response) > 16384, "%d bytes" % len(response))
+    said = staple_error(response)
+    check("so long" in said, said)
 
 
 # Other programs
