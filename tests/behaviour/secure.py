@@ -240,6 +240,10 @@ class LibraryClient:
         check(self._call("SSL_key_update", self._ssl, int(ask)) == 1, "SSL_key_update()")
         self._call("SSL_do_handshake", self._ssl)
 
+    def say_goodbye(self):
+        self._call("SSL_shutdown", self._ssl)
+        self.connection.send(self.written())
+
     def send(self, data):
         self.connection.send(self.encrypt(data))
 

@@ -242,14 +242,16 @@ def a_stopping_server_says_goodbye():
 
 @test
 def a_client_that_says_goodbye_first_gets_its_answer():
-    with site.connect() as connection:
-        connection.send(make_request("GET", "/"))
-        connection.socket.setblocking(False)
-        try:
-            connection.socket.unwrap()
-        except (ssl.SSLWantReadError, ssl.SSLError):
-            pass
-        site.wait_for_connections(0)
+    for ends in (False, True):
+        with Connection(site.address) as raw, LibraryClient(raw) as client:
+            client.send(make_request("GET", "/middle.bin"))
+            client.say_goodbye()
+            if ends:
+                raw.socket.shutdown(socket.SHUT_WR)
+            check(client.read(client.read_head()) == MIDDLE, "body")
+            equal(client.read(1), b"", "after it")
+            equal(client.seen[-1:], [(21, 1, 0)], "the server's goodbye")
+    site.wait_for_connections(0)
 
 
 @test
