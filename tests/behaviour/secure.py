@@ -165,10 +165,10 @@ class SecureServer(Server):
         return "https://127.0.0.1:%d" % self.port_number
 
 
-def refused(address, context, name=None):
+def refused(address, context, name=None, session=None):
     """Why a handshake fails, as text; None when it does not."""
     try:
-        with SecureConnection(address, context, name) as connection:
+        with SecureConnection(address, context, name, session) as connection:
             connection.get("/")
     except (ssl.SSLError, ConnectionError, socket.timeout) as error:
         return str(error) or type(error).__name__

@@ -5,6 +5,7 @@ import os
 import re
 import ssl
 import subprocess
+import time
 
 from harness import *
 from secure import *
@@ -65,6 +66,19 @@ def a_resumed_session_keeps_its_client():
     with SecureConnection(required.address, context, session=session) as connection:
         check(connection.socket.session_reused, "it was not resumed")
         equal(connection.get("/a").status, 200, "again")
+
+
+@test(punctual=1)
+def a_session_is_over_when_its_client_has_expired():
+    end = int(time.time() + 5 * SLOWDOWN)
+    context = client_context(None, authority.make(
+        "brief", end=time.strftime("%Y%m%d%H%M%SZ", time.gmtime(end))))
+    with SecureConnection(required.address, context) as connection:
+        equal(connection.get("/a").status, 200, "before")
+        session = connection.socket.session
+    equal(refused(required.address, context, session=session), None, "resumed before")
+    wait_for(lambda: time.time() > end + 1, 10, "its end")
+    check(refused(required.address, context, session=session), "it was resumed")
 
 
 @test

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Certificates that change while the server runs."""
 import os
+import shutil
 import signal
 import time
 
@@ -141,6 +142,22 @@ def a_session_is_not_resumed_with_a_new_certificate():
         with SecureConnection(server.address, context, session=session) as connection:
             connection.get("/a")
             check(not connection.socket.session_reused, "it was resumed")
+
+
+@test
+def a_client_whose_issuer_has_lost_trust_cannot_resume():
+    issuers = scratch() + "/issuers.pem"
+    shutil.copy(authority.path, issuers)
+    context = client_context(None, authority.make("alice"))
+    with Changing("--tls-client-ca", issuers, workers=2) as server:
+        with SecureConnection(server.address, context) as connection:
+            connection.get("/a")
+            session = connection.socket.session
+        shutil.copy(Authority("Another").path, issuers)
+        server.send_signal(signal.SIGHUP)
+        wait_for(lambda: all(refused(server.address, context) for _ in range(12)), 10,
+                 "the other issuer")
+        check(refused(server.address, context, session=session), "it was resumed")
 
 
 @test
