@@ -114,7 +114,10 @@ static int choose_by_alpn(struct lop_connection *conn)
 		    memcmp(protocol->alpn, name.data, name.length) == 0)
 			return conn_start_protocol(conn, protocol, module->state) < 0 ? -ENOMEM : 1;
 	}
-	return 0;
+	if (name.data == NULL)
+		return 0;
+	/* What was agreed upon holds, whatever the first bytes look like. */
+	return conn_start_protocol(conn, &protocol_http1, worker) < 0 ? -ENOMEM : 1;
 }
 
 /* Copies what is at hand of a connection's first bytes, without taking it. */

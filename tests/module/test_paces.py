@@ -315,6 +315,25 @@ def a_bad_target_of_another_protocol_is_answered_by_the_core():
     check(data.endswith(b"200 alpha\n.\n"), "the last answer is " + short(data[-40:]))
 
 
+@test
+def a_protocol_is_chosen_by_alpn():
+    if not os.path.exists(os.path.join(os.environ.get("LOPHTTPD_MODULE_PATH", ""), "tls.so")):
+        skip("the module tls is not built")
+    need_tool("openssl")
+    from secure import Authority, SecureServer, client_context
+    own = Authority().make("own")
+    with SecureServer(CONTENT, "-M", Paces.module(), "-C", own.both) as secure:
+        for protocol, request, answer in (
+                ("lines/1", PREFACE + b"/a.txt\n", b"200 alpha\n.\n"),
+                ("http/1.1", PREFACE, b"HTTP/1.1 ")):
+            context = client_context()
+            context.set_alpn_protocols([protocol])
+            with secure.connect(context=context) as connection:
+                equal(connection.socket.selected_alpn_protocol(), protocol, "protocol")
+                connection.send(request)
+                equal(connection.socket.recv(len(answer)), answer, "what it said")
+
+
 # A transport
 
 class Masked:

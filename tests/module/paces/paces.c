@@ -307,6 +307,7 @@ static void lines_close(void *state, struct lop_connection *connection)
 static const struct lop_protocol lines_protocol = {
 	.size = sizeof(struct lop_protocol),
 	.name = "lines",
+	.alpn = "lines/1",
 	.preface = { PREFACE, sizeof(PREFACE) - 1 },
 	.open = lines_open,
 	.step = lines_step,
