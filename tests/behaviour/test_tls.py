@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Encryption: versions, certificates by name, what is sent and how connections end."""
 import os
+import re
 import signal
 import socket
 import ssl
@@ -76,12 +77,15 @@ def only_ciphers_with_forward_secrecy_are_spoken():
 
 
 @test
-def dhe_has_a_group_of_its_own():
+def dhe_uses_a_group_of_rfc_7919():
     context = client_context()
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers("DHE-RSA-AES128-GCM-SHA256")
     with SecureConnection(site.address, context, "example.test") as connection:
         equal(connection.request("GET", "/", host="example.test").body, PAGE, "body")
+    said = openssl_client("-servername", "example.test", "-tls1_2", "-cipher",
+                          "DHE-RSA-AES128-GCM-SHA256", "-msg")
+    check("adf85458a2bb4a9a" in re.sub(r"\s", "", said), "not one of RFC 7919: " + said[-3000:])
 
 
 @test
