@@ -155,7 +155,7 @@ int log_ahead_start(struct log_ahead **pointer, int fd)
 		return -ENOMEM;
 	ahead->fd = fd;
 	pthread_mutex_init(&ahead->lock, NULL);
-	pthread_cond_init(&ahead->changed, NULL);
+	log_apart_cond_init(&ahead->changed);
 	result = log_apart_start(&ahead->id, fd, work, ahead);
 	if (result < 0)
 		free(ahead);

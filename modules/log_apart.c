@@ -16,6 +16,12 @@
 
 #define NS_PER_SECOND 1000000000L
 
+#ifdef HAVE_PTHREAD_CONDATTR_SETCLOCK
+#define WAIT_CLOCK CLOCK_MONOTONIC
+#else
+#define WAIT_CLOCK CLOCK_REALTIME
+#endif
+
 struct start {
 	int fd;
 	void *(*work)(void *);
@@ -82,11 +88,23 @@ int log_apart_start(pthread_t *id, int fd, void *(*work)(void *), void *context)
 	return result;
 }
 
+void log_apart_cond_init(pthread_cond_t *condition)
+{
+	pthread_condattr_t attributes;
+
+	pthread_condattr_init(&attributes);
+#ifdef HAVE_PTHREAD_CONDATTR_SETCLOCK
+	pthread_condattr_setclock(&attributes, WAIT_CLOCK);
+#endif
+	pthread_cond_init(condition, &attributes);
+	pthread_condattr_destroy(&attributes);
+}
+
 struct timespec log_apart_until(long ns)
 {
 	struct timespec until;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(WAIT_CLOCK, &until);
 	until.tv_nsec += ns;
 	until.tv_sec += until.tv_nsec / NS_PER_SECOND;
 	until.tv_nsec %= NS_PER_SECOND;

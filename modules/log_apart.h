@@ -17,7 +17,11 @@
  * negative errno. */
 int log_apart_start(pthread_t *id, int fd, void *(*work)(void *), void *context);
 
-/* When so many nanoseconds are over, as pthread_cond_timedwait() wants it. */
+/* A condition that is waited for with log_apart_until(). */
+void log_apart_cond_init(pthread_cond_t *condition);
+
+/* When so many nanoseconds are over, as pthread_cond_timedwait() wants it: by a clock that nobody
+ * sets, where conditions know one. */
 struct timespec log_apart_until(long ns);
 
 #endif

@@ -96,7 +96,7 @@ static int thread_open(int fd, void **state)
 	                                               : LOG_BATCH_MOST;
 	pthread_mutex_init(&thread->lock, NULL);
 	pthread_cond_init(&thread->wanted, NULL);
-	pthread_cond_init(&thread->ended, NULL);
+	log_apart_cond_init(&thread->ended);
 	result = log_apart_start(&thread->id, fd, work, thread);
 	if (result < 0)
 		free(thread);

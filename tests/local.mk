@@ -89,6 +89,7 @@ unit_tests = \
 	tests/unit/test_health \
 	tests/unit/test_hooks \
 	tests/unit/test_http1_parse \
+	tests/unit/test_log_apart \
 	tests/unit/test_log_file \
 	tests/unit/test_log_format \
 	tests/unit/test_log_mmap \
@@ -326,6 +327,9 @@ tests_unit_test_upstream_url_SOURCES = \
 	tests/unit/test_upstream_url.c proxy/duration.c proxy/path.c proxy/url.c
 tests_unit_test_upstream_url_CPPFLAGS = $(PROXY_CPPFLAGS)
 # Parts of modules; flags of its own give it an object of its own.
+tests_unit_test_log_apart_SOURCES = tests/unit/test_log_apart.c modules/log_apart.c
+tests_unit_test_log_apart_CFLAGS = $(AM_CFLAGS) -pthread
+tests_unit_test_log_apart_LDFLAGS = $(AM_LDFLAGS) -pthread
 tests_unit_test_log_window_SOURCES = tests/unit/test_log_window.c modules/log_window.c
 tests_unit_test_log_window_CFLAGS = $(AM_CFLAGS)
 tests_unit_test_log_mmap_SOURCES = tests/unit/test_log_mmap.c modules/log_mmap.c \
