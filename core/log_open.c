@@ -252,6 +252,13 @@ int log_target_open(const struct log_target *target, int worker, uid_t uid, gid_
 	if (careful)
 		flags |= O_NOFOLLOW;
 	descriptor = openat(target->folder, name, flags);
+	if (descriptor >= 0 && target->readable && fstat(descriptor, &st) == 0 &&
+	    S_ISFIFO(st.st_mode)) {
+		/* Read by ourselves, a pipe would never be without a reader. */
+		close(descriptor);
+		flags = (flags & ~O_ACCMODE) | O_WRONLY;
+		descriptor = openat(target->folder, name, flags);
+	}
 	if (descriptor < 0 && errno == ENOENT) {
 		/* Only a file made here is given away: one that was there may be anybody's. */
 		descriptor = openat(target->folder, name, flags | O_CREAT | O_EXCL, LOG_MODE);
@@ -280,7 +287,7 @@ const char *log_target_reason(int error)
 	case -EEXIST:
 		return "a link stands there that leads nowhere";
 	case -ENXIO:
-		return "nobody reads that pipe";
+		return "nobody reads that pipe, or it is a socket";
 	default:
 		return strerror(-error);
 	}

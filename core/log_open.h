@@ -42,7 +42,7 @@ struct lop_core;
 int log_target_init(struct lop_core *core, int workers);
 
 /* Opens the file of one worker, for the user uid and the group gid, -1 when they do not change.
- * Returns a descriptor (never 0 to 2), or a negative errno: -ENXIO a pipe nobody reads, -ELOOP a
+ * Returns a descriptor (never 0 to 2), or a negative errno: -ENXIO a pipe nobody reads or a socket, -ELOOP a
  * link that is refused, -EEXIST one that leads nowhere. "-" gives a duplicate of standard error. */
 int log_target_open(const struct log_target *target, int worker, uid_t uid, gid_t gid);
 

@@ -80,7 +80,7 @@ struct lop_log_open {
 };
 
 #define LOP_LOG_NO_FILE (UINT32_C(1) << 0)  /* writes elsewhere: the core opens no file */
-#define LOP_LOG_READABLE (UINT32_C(1) << 1) /* fd is open for reading too, as mmap(2) wants it */
+#define LOP_LOG_READABLE (UINT32_C(1) << 1) /* a file is open for reading too, as mmap(2) wants it */
 #define LOP_LOG_LINE_ONLY (UINT32_C(1) << 2) /* looks at the line only: the record's local_address,
                                               * which costs time, may be left out */
 

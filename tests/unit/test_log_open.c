@@ -229,11 +229,23 @@ START_TEST(a_dash_is_standard_error)
 }
 END_TEST
 
-START_TEST(a_pipe_without_a_reader_does_not_block_the_start)
+START_TEST(a_pipe_without_a_reader_is_refused_and_does_not_block)
 {
+	int fd, reader;
+
 	ck_assert_int_eq(mkfifo(path, 0600), 0);
-	ck_assert_int_eq(log_target_init(&core, 1), 0);
-	ck_assert_int_eq(open_for((uid_t)-1), -ENXIO);
+	for (int readable = 0; readable < 2; readable++) {
+		provider.flags = readable ? LOP_LOG_READABLE : 0;
+		ck_assert_int_eq(log_target_init(&core, 1), 0);
+		ck_assert_int_eq(open_for((uid_t)-1), -ENXIO);
+		reader = open(path, O_RDONLY | O_NONBLOCK);
+		fd = open_for((uid_t)-1);
+		ck_assert_int_gt(fd, 2);
+		ck_assert_int_eq(fcntl(fd, F_GETFL) & O_ACCMODE, O_WRONLY);
+		close(reader);
+		close(fd);
+		log_target_fini(&core.log);
+	}
 }
 END_TEST
 
@@ -269,7 +281,7 @@ int main(void)
 	tcase_add_test(test, no_file_is_opened_when_nobody_wants_one);
 	tcase_add_test(test, a_provider_that_maps_the_file_can_read_it);
 	tcase_add_test(test, a_dash_is_standard_error);
-	tcase_add_test(test, a_pipe_without_a_reader_does_not_block_the_start);
+	tcase_add_test(test, a_pipe_without_a_reader_is_refused_and_does_not_block);
 	tcase_add_test(test, folders_that_are_not_there_and_files_that_are_folders_are_refused);
 	suite_add_tcase(suite, test);
 	srunner_run_all(runner, CK_ENV);
