@@ -189,10 +189,13 @@ static int find_pattern(const char **pattern, char *error, size_t error_size)
 			*pattern = named[i].pattern;
 			return 0;
 		}
-	if (strpbrk(*pattern, "\r\n") != NULL) {
-		snprintf(error, error_size, "the log format must not contain a line break");
-		return -EINVAL;
-	}
+	for (const char *at = *pattern; *at != '\0'; at++)
+		if (((unsigned char)*at < 0x20 && *at != '\t') || *at == 0x7f) {
+			snprintf(error, error_size,
+			         "the log format has a line break or another control byte; of "
+			         "those it takes tabs only");
+			return -EINVAL;
+		}
 	if (strchr(*pattern, '$') == NULL) {
 		snprintf(error, error_size,
 		         "'%s' is no log format: use common, combined, json, or a pattern with "

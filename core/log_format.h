@@ -15,7 +15,8 @@
 
 struct log_format;
 
-/* pattern: "common", "combined", "json", or text with $field or ${field}; "$$" is a dollar sign.
+/* pattern: "common", "combined", "json", or text with $field or ${field}; "$$" is a dollar sign;
+ * of control bytes it has tabs only.
  * The fields are
  *
  *   remote_addr remote_port remote_user time_local time_iso8601 msec request request_method

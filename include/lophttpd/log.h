@@ -93,9 +93,10 @@ struct lop_log_provider {
 	int (*open)(void *module, const struct lop_log_open *how, void **state);
 
 	/* Takes one request. `line` is the rendered line of --log-format, escaped, newline at its
-	 * end, of at most 16 KiB, valid during the call. Returns 0, or a negative errno when the
-	 * line was refused: it is lost then, the core counts it, reports the first and, after the
-	 * next flush that finds lines taken again, how many there were. */
+	 * end and no other control byte but tabs of the format, of at most 16 KiB, valid during the
+	 * call. Returns 0, or a negative errno when the line was refused: it is lost then, the core
+	 * counts it, reports the first and, after the next flush that finds lines taken again, how
+	 * many there were. */
 	int (*write)(void *state, const struct lop_log_record *record, const char *line,
 	             size_t length);
 

@@ -236,8 +236,9 @@ END_TEST
 START_TEST(what_is_no_format_is_refused)
 {
 	static const char *const patterns[] = {
-		"",    "combine",   "$",         "$status $", "$-",       "${status",
-		"${}", "$status\n", "$status\r", "$statuss",  "${host }",
+		"",          "combine",        "$",           "$status $", "$-",
+		"${status",  "${}",            "$status\n",   "$status\r", "$statuss",
+		"${host }",  "$status\033[1m", "$status\001", "$status\177",
 	};
 
 	for (int i = 0; i < COUNT(patterns); i++) {
@@ -247,6 +248,7 @@ START_TEST(what_is_no_format_is_refused)
 		ck_assert_str_ne(error, "");
 		ck_assert_ptr_null(strchr(error, '\n'));
 	}
+	ck_assert_str_eq(render("$status\t\342\202\254"), "206\t\342\202\254");
 }
 END_TEST
 
