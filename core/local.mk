@@ -70,6 +70,8 @@ libcore_a_SOURCES = \
 	core/log_format.h \
 	core/log_open.c \
 	core/log_open.h \
+	core/log_outside.c \
+	core/log_outside.h \
 	core/log_render.c \
 	core/log_render.h \
 	core/loop.c \

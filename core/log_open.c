@@ -17,6 +17,7 @@
 #include <lophttpd/message.h>
 
 #include "core.h"
+#include "log_outside.h"
 
 #define DEFAULT_PATH "/var/log/lophttpd"
 #define LOG_MODE 0640
@@ -50,82 +51,44 @@ static char *absolute(const char *path)
 	return strdup(whole);
 }
 
-/* Whether path (absolute, links resolved) is that folder or below it, under whatever name: a mount
- * may show the folder elsewhere. Cuts path. */
-static bool is_below(char *path, int folder)
-{
-	struct stat root, st;
-	char *slash;
-
-	if (fstat(folder, &root) < 0)
-		return false;
-	for (;;) {
-		if (stat(path[0] == '\0' ? "/" : path, &st) == 0 && st.st_dev == root.st_dev &&
-		    st.st_ino == root.st_ino)
-			return true;
-		slash = strrchr(path, '/');
-		if (slash == NULL)
-			return false;
-		*slash = '\0';
-	}
-}
-
-/* A log that is served tells everybody who else was here. path: what must not lie in the root, with
- * links resolved. */
-static int refuse_in_root(struct lop_core *core, const struct log_target *target, const char *path)
-{
-	char real[PATH_MAX];
-
-	if (core->root == NULL || core->root->path == NULL || core->settings.log_in_root)
-		return 0;
-	if (realpath(path, real) == NULL) {
-		int result = -errno;
-
-		if (result == -ENOENT)
-			return 0;
-		lop_core_message(core, LOP_LOG_ERROR, "log file %s: %s; name another file with -o",
-		                 path, strerror(-result));
-		return result;
-	}
-	if (!is_below(real, core->root->descriptor))
-		return 0;
-	lop_core_message(core, LOP_LOG_ERROR,
-	                 "log file %s lies inside the web root %s, where clients can read it: name "
-	                 "one outside with -o, or -o - for standard error, or -q for no log; "
-	                 "--log-in-root takes it all the same",
-	                 target->path, core->root->path);
-	return -EINVAL;
-}
-
-/* Each worker's file may be there already, as a link. */
-static int refuse_links_into_root(struct lop_core *core, const struct log_target *target,
-                                  int workers)
+/* The folder, and each worker's file, which may be there already, as a link. */
+static int check_outside(struct lop_core *core, const struct log_target *target, const char *folder,
+                         int workers)
 {
 	char path[PATH_MAX];
-	int result = 0;
+	int result = log_outside_check(core, folder);
 
 	for (int i = 0; result == 0 && i < workers; i++) {
 		log_target_path(target, i, path, sizeof(path));
-		result = refuse_in_root(core, target, path);
+		result = log_outside_check(core, path);
 	}
 	return result;
 }
 
-static int open_folder(struct lop_core *core, struct log_target *target, int workers)
+/* Splits the path. */
+static int find_folder(struct lop_core *core, struct log_target *target, char folder[PATH_MAX])
 {
-	char folder[PATH_MAX];
 	size_t length;
-	int result;
 
 	target->name = strrchr(target->path, '/') + 1;
 	length = (size_t)(target->name - target->path);
-	if (target->name[0] == '\0' || length >= sizeof(folder)) {
+	if (target->name[0] == '\0' || length >= PATH_MAX) {
 		lop_core_message(core, LOP_LOG_ERROR,
 		                 "log file %s: that is a folder, -o wants a file", target->path);
 		return -EINVAL;
 	}
 	memcpy(folder, target->path, length);
 	folder[length] = '\0';
+	return 0;
+}
+
+static int open_folder(struct lop_core *core, struct log_target *target, int workers)
+{
+	char folder[PATH_MAX];
+	int result = find_folder(core, target, folder);
+
+	if (result < 0)
+		return result;
 	target->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (target->folder < 0) {
 		result = -errno;
@@ -134,12 +97,7 @@ static int open_folder(struct lop_core *core, struct log_target *target, int wor
 		                 folder, strerror(-result));
 		return result;
 	}
-	result = refuse_in_root(core, target, folder);
-	if (result == 0)
-		result = refuse_links_into_root(core, target, workers);
-	if (result < 0)
-		log_target_close(target);
-	return result;
+	return check_outside(core, target, folder, workers);
 }
 
 /* Before the first worker is forked. */
@@ -172,12 +130,11 @@ bool log_target_is_open(const struct log_target *target, uint64_t device, uint64
 	return false;
 }
 
-int log_target_init(struct lop_core *core, int workers)
+/* Fills in all but the folder. */
+static int find(struct lop_core *core, struct log_target *target, int workers)
 {
-	struct log_target *target = &core->log;
 	const struct loaded_module *provider = modules_log(&core->modules);
 	const char *path = core->settings.log_file;
-	int result;
 
 	*target = (struct log_target){ .folder = -1 };
 	if (path == NULL)
@@ -187,7 +144,8 @@ int log_target_init(struct lop_core *core, int workers)
 	target->path = !target->none || provider == NULL ? absolute(path)
 	                                                 : strdup(provider->module->name);
 	if (target->path == NULL) {
-		result = -errno;
+		int result = -errno;
+
 		lop_core_message(core, LOP_LOG_ERROR, "log file %s: %s", path, strerror(-result));
 		return result;
 	}
@@ -196,14 +154,37 @@ int log_target_init(struct lop_core *core, int workers)
 		return 0;
 	target->readable = (provider->module->log->flags & LOP_LOG_READABLE) != 0;
 	target->many = workers > 1 && !is_standard_error(target);
+	return 0;
+}
+
+int log_target_init(struct lop_core *core, int workers)
+{
+	struct log_target *target = &core->log;
+	int result = find(core, target, workers);
+
+	if (result < 0 || target->none)
+		return result;
 	result = core->settings.log_in_root ? 0 : share_identities(target, workers);
 	if (result < 0)
-		lop_core_message(core, LOP_LOG_ERROR, "log file %s: %s", path, strerror(-result));
+		lop_core_message(core, LOP_LOG_ERROR, "log file %s: %s", target->path,
+		                 strerror(-result));
 	else if (!is_standard_error(target))
 		result = open_folder(core, target, workers);
 	if (result < 0)
 		log_target_fini(target);
 	return result;
+}
+
+int log_target_test(struct lop_core *core, int workers)
+{
+	struct log_target *target = &core->log;
+	char folder[PATH_MAX];
+	int result = find(core, target, workers);
+
+	if (result < 0 || target->none || is_standard_error(target))
+		return result;
+	result = find_folder(core, target, folder);
+	return result < 0 ? result : check_outside(core, target, folder, workers);
 }
 
 /* As root in a folder where somebody else can put links. */

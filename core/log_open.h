@@ -41,6 +41,9 @@ struct lop_core;
  * -EINVAL when the file would lie inside the web root and that was not asked for. Modules are loaded and core->root stands. */
 int log_target_init(struct lop_core *core, int workers);
 
+/* As far as that goes without opening anything: what is not there is found at the start only. */
+int log_target_test(struct lop_core *core, int workers);
+
 /* Opens the file of one worker, for the user uid and the group gid, -1 when they do not change.
  * Returns a descriptor (never 0 to 2), or a negative errno: -ENXIO a pipe nobody reads or a socket, -ELOOP a
  * link that is refused, -EEXIST one that leads nowhere. "-" gives a duplicate of standard error. */

@@ -83,4 +83,9 @@ void os_drop_bounding_set(void);
 /* Whether a file lies on a file system whose st_size says nothing of what can be read. */
 bool os_unsized(int descriptor);
 
+/* Calls look with each mount point that the process sees until that returns true, and returns
+ * whether it did. Without any where a folder that is mounted once more is another folder. */
+typedef bool os_mount_f(void *context, const char *point);
+bool os_each_mount(os_mount_f *look, void *context);
+
 #endif

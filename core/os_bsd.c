@@ -178,3 +178,10 @@ int os_harden(void)
 #endif
 	return 0;
 }
+
+bool os_each_mount(os_mount_f *look, void *context)
+{
+	(void)look;
+	(void)context;
+	return false;
+}

@@ -115,3 +115,10 @@ int os_harden(void)
 {
 	return 0;
 }
+
+bool os_each_mount(os_mount_f *look, void *context)
+{
+	(void)look;
+	(void)context;
+	return false;
+}

@@ -2,9 +2,11 @@
 #include "config.h"
 
 #include <errno.h>
+#include <mntent.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -168,4 +170,18 @@ int os_harden(void)
 	if (geteuid() != 0 && syscall(SYS_capset, &header, none) < 0)
 		return -errno;
 	return 0;
+}
+
+bool os_each_mount(os_mount_f *look, void *context)
+{
+	FILE *mounts = setmntent("/proc/self/mounts", "re");
+	const struct mntent *mount;
+	bool found = false;
+
+	if (mounts == NULL)
+		return false;
+	while (!found && (mount = getmntent(mounts)) != NULL)
+		found = look(context, mount->mnt_dir);
+	(void)endmntent(mounts);
+	return found;
 }

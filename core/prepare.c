@@ -138,15 +138,21 @@ static int open_empty_root(struct lop_core *core)
 	return result;
 }
 
+/* NULL: an empty folder. */
+static const char *root_path(const struct lop_core *core)
+{
+	if (core->settings.root != NULL || !core->program->serves_files)
+		return core->settings.root;
+	return geteuid() == 0 ? DEFAULT_ROOT : ".";
+}
+
 static int open_root(struct lop_core *core)
 {
-	const char *path = core->settings.root;
+	const char *path = root_path(core);
 	int result;
 
-	if (path == NULL && !core->program->serves_files)
-		return open_empty_root(core);
 	if (path == NULL)
-		path = geteuid() == 0 ? DEFAULT_ROOT : ".";
+		return open_empty_root(core);
 	result = root_new(path, &core->root);
 	if (result == 0 && faccessat(core->root->descriptor, ".", X_OK, AT_EACCESS) < 0)
 		result = -errno;
@@ -213,4 +219,13 @@ int prepare_files(struct lop_core *core)
 	if (result == 0)
 		result = read_mime_types(core);
 	return result;
+}
+
+int prepare_test(struct lop_core *core)
+{
+	const char *path = root_path(core);
+
+	if (path == NULL || root_new(path, &core->root) < 0)
+		return 0;
+	return log_target_test(core, lop_core_workers(core));
 }

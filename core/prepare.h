@@ -26,6 +26,9 @@ void core_free(struct lop_core **core);
 enum status prepare_options(struct lop_core *core);
 /* The rest of what can be checked without touching the system. */
 enum status prepare_settings(struct lop_core *core);
+/* What a test of the options looks at beyond that: whether the log lies in the root, if both are
+ * there. Returns 0 or a negative errno. */
+int prepare_test(struct lop_core *core);
 /* User, root folder and content types. Returns 0 or a negative errno. */
 int prepare_files(struct lop_core *core);
 /* Where logs go, by workers processes. Returns 0 or a negative errno. */

@@ -127,6 +127,8 @@ static enum status prepare(struct lop_core *core)
 	if (status == GO_ON)
 		status = prepare_settings(core);
 	if (status == GO_ON && core->settings.test) {
+		if (prepare_test(core) < 0)
+			return STATUS_FAILED;
 		lop_core_message(core, LOP_LOG_NOTICE, "the options are in order");
 		return STATUS_STOPPED;
 	}

@@ -374,7 +374,7 @@ def a_base_is_carried():
 @test
 def a_bad_base_is_refused():
     for base in ("http://proxy/path", "proxy/path/", "/path/", "http://a/\"/", ""):
-        status, _, errors = run("-B", base, "-R", "/", "-t")
+        status, _, errors = run("-B", base, "-R", "/", "-q", "-t")
         equal(status, 2, "status for %r" % base)
         check("ends in '/'" in errors, "message: " + errors)
 
@@ -655,7 +655,7 @@ def other_methods_are_as_without():
 @test
 def bad_sizes_are_refused():
     for value in ("-1", "x", "1x", "", "99999999999999999999g"):
-        status, _, errors = run("-i", "--autoindex-cache=" + value, "-R", "/", "-t")
+        status, _, errors = run("-i", "--autoindex-cache=" + value, "-R", "/", "-q", "-t")
         equal(status, 2, "status for %r" % value)
         check("is not a size" in errors, "message: " + errors)
 

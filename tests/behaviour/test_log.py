@@ -424,6 +424,49 @@ def a_log_inside_the_root_is_refused_under_the_name_of_a_mount_too():
 
 
 @test
+def a_log_that_a_mount_shows_inside_the_root_is_refused():
+    root, elsewhere = tree(dict(CONTENT, logs=None)), scratch()
+    for name in ("the logs", "the logs/deep", "other"):
+        os.mkdir("%s/%s" % (elsewhere, name))
+    with open(elsewhere + "/other/access", "wb"):
+        pass
+
+    def refused(log, *options):
+        status, _, errors = run("-R", root, "-p", "0", "-n", "1", "-o", elsewhere + log, *options)
+        equal(status, 1, "exit status for " + log)
+        check("web root" in errors and "mounted at " + root in errors, "message: " + errors)
+        equal(errors.count("\n"), 1, "lines of the message")
+
+    with mounted(root + "/logs", "--bind", elsewhere + "/the logs"):
+        for folder in ("/the logs", "/the logs/deep"):
+            refused(folder + "/access")
+            refused(folder + "/access", "-t")
+        equal(run("-R", root, "-o", elsewhere + "/other/access", "-t")[0], 0, "status beside it")
+    with mounted(root + "/a.txt", "--bind", elsewhere + "/other/access"):
+        refused("/other/access")
+    with mounted(elsewhere + "/other", "--bind", elsewhere + "/the logs"):
+        equal(run("-R", root, "-o", elsewhere + "/the logs/access", "-t")[0], 0,
+              "status when a mount shows it outside")
+
+
+@test
+def a_test_of_the_options_finds_a_log_inside_the_root():
+    root = tree(dict(CONTENT, logs=None))
+    for options, expected in ((("-R", root, "-o", root + "/logs/access"), 1),
+                              (("-R", root, "-o", root + "/logs/access", "-n", "2"), 1),
+                              (("-R", root, "-o", root + "/logs/access", "--log-in-root"), 0),
+                              (("-R", root, "-o", root + "/logs/access", "-q"), 0),
+                              (("-R", root, "-o", root + "/nothing/access"), 0),
+                              (("-R", root + "/nothing", "-o", root + "/logs/access"), 0),
+                              (("-R", root, "-o", "-"), 0)):
+        status, _, errors = run(*options, "-t")
+        equal(status, expected, "exit status of %s, which said %s" % (options, errors))
+        equal("web root" in errors, expected == 1, "message: " + errors)
+        equal(errors.count("\n"), 1, "lines of the message")
+    equal(os.listdir(root + "/logs"), [], "files that a test made")
+
+
+@test
 def what_is_no_file_of_ours_is_explained():
     need_root()
     folder = scratch()

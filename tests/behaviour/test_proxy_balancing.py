@@ -382,7 +382,7 @@ def a_server_that_comes_back_starts_slowly():
 @test
 def a_wrong_balance_is_explained():
     for text in ("fair", "hash", "hash:", "sticky:x", "hash:$nothing", ""):
-        status, _, errors = run("-M", "proxy", *mapped(""), "--balance", text, "-t", "-R", "/")
+        status, _, errors = run("-M", "proxy", *mapped(""), "--balance", text, "-q", "-t", "-R", "/")
         within(status, (1, 2), "exit status for '%s'" % text)
         equal(len(errors.strip().splitlines()), 1, "lines: " + errors)
 

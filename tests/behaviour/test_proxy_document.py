@@ -49,7 +49,7 @@ def adapted(text, names, port):
 def need_names():
     if not os.path.exists(FRONTEND):
         skip("frontend is not built beside the server")
-    status, _, errors = run("-M", "proxy", "--map", "/=srv+http://web.test/", "-t", "-R", "/")
+    status, _, errors = run("-M", "proxy", "--map", "/=srv+http://web.test/", "-q", "-t", "-R", "/")
     if status != 0:
         skip("built without names: " + errors.strip())
 

@@ -293,7 +293,7 @@ def a_wrong_health_is_explained():
     for text in ("", "path", "path=up", "interval=2s", "path=/up,interval=x", "path=/up,rise=0",
                  "path=/up,expect=99", "path=/up,expect=9xx", "path=/up,colour=red"):
         status, _, errors = run("-M", "proxy", "--map", "/=http://127.0.0.1:1/", "--health", text,
-                                "-t", "-R", "/")
+                                "-q", "-t", "-R", "/")
         within(status, (1, 2), "exit status for '%s'" % text)
         equal(len(errors.strip().splitlines()), 1, "lines: " + errors)
 

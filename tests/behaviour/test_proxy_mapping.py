@@ -299,7 +299,7 @@ def a_wrong_map_is_explained():
                  "/foo=http://127.0.0.1:x/", "/foo=http://[::1/", "/foo=unix:",
                  "/foo=http://127.0.0.1/;weight=0", "/foo=http://127.0.0.1/;weight=x",
                  "/foo=http://127.0.0.1/;colour=red", "/foo=http://127.0.0.1/ x"):
-        status, _, errors = run("-M", "proxy", "--map", text, "-t", "-R", "/")
+        status, _, errors = run("-M", "proxy", "--map", text, "-q", "-t", "-R", "/")
         within(status, (1, 2), "exit status for %s; it said %s" % (text, errors))
         equal(len(errors.strip().splitlines()), 1, "lines for %s: %s" % (text, errors))
         check("map" in errors, "the option is not named: " + errors)

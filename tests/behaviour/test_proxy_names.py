@@ -45,7 +45,7 @@ class Cluster:
 
 
 def need_names():
-    status, _, errors = run("-M", "proxy", "--map", "/=http://web.test:1/", "-t", "-R", "/")
+    status, _, errors = run("-M", "proxy", "--map", "/=http://web.test:1/", "-q", "-t", "-R", "/")
     if status != 0:
         skip("built without names: " + errors.strip())
 

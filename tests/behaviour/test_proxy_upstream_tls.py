@@ -33,7 +33,7 @@ def trusting(backend, *options, **how):
 
 
 def need_https():
-    status, _, errors = run("-M", "proxy", "--map", "/=https://127.0.0.1:1/", "-t", "-R", "/")
+    status, _, errors = run("-M", "proxy", "--map", "/=https://127.0.0.1:1/", "-q", "-t", "-R", "/")
     if status != 0 and "TLS" in errors.upper():
         skip("built without TLS: " + errors.strip())
 
@@ -202,7 +202,7 @@ def a_location_of_https_is_translated():
 def a_missing_file_is_explained():
     for option in ("--upstream-ca", "--upstream-cert", "--upstream-key"):
         status, _, errors = run("-M", "proxy", "--map", "/=https://127.0.0.1:1/", option,
-                                "/nonexistent.pem", "-t", "-R", "/")
+                                "/nonexistent.pem", "-q", "-t", "-R", "/")
         within(status, (1, 2), "exit status with " + option)
         check("nonexistent" in errors, "message: " + errors)
 
