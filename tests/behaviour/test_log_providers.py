@@ -839,6 +839,28 @@ def syslog_reconnects():
     equal(numbers, list(range(9)), "requests")
 
 
+@test(limit=60)
+def syslog_is_found_again_from_a_chroot_by_a_new_program():
+    """The path of a new socket is out of reach there, until USR2 starts the program anew."""
+    need_root()
+    collector = Collector()
+    with syslog_server(collector, workers=2, upgrades=True) as server:
+        ask(server, 3)
+        wait_for(lambda: len(collector.access()) == 3, 5, "three messages")
+        collector.close()
+        ask(server, 1, 3)
+        wait_for(lambda: "access log log_syslog" in server.errors(), 5, "a report")
+        collector.open()
+        os.kill(server.pid, signal.SIGUSR2)
+        wait_for(lambda: len(re.findall("listening on", server.errors())) > 1, 10,
+                 "the new process's line")
+
+        def arrives():
+            ask(server, 1, 4)
+            return any("?4 " in text for text in collector.access())
+        wait_for(arrives, 10, "a line in the new socket", 0.1)
+
+
 @test
 def syslog_without_a_socket_is_explained():
     status, _, errors = run("-R", tree(CONTENT), "-p", "0", "-n", "1", "-L", "syslog",
