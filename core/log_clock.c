@@ -8,6 +8,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#define ZONE "/etc/localtime"
+
+/* Without a name for it the C library looks at the file anew whenever somebody, a module say, calls
+ * localtime(3), and it is UTC for all of us where the file is out of reach. */
+void log_clock_zone(void)
+{
+	if (access(ZONE, R_OK) == 0)
+		(void)setenv("TZ", ":" ZONE, 0);
+	tzset();
+}
+
 static char *put_number(char *out, int value, int digits)
 {
 	for (int i = digits - 1; i >= 0; i--) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Times as text for the log, made once a second and kept between calls: local time needs the time
- * zone's rules, which is too slow for each line. tzset() was called at start, before a chroot.
+ * zone's rules, which is too slow for each line.
  */
 #ifndef LOG_CLOCK_H
 #define LOG_CLOCK_H
@@ -18,6 +18,9 @@ struct log_clock {
 	char local[LOG_CLOCK_LOCAL + 1];
 	char iso[LOG_CLOCK_ISO + 1];
 };
+
+/* Reads the time zone: once, before a chroot. */
+void log_clock_zone(void);
 
 /* Makes the texts of that second. Times outside the years 1 to 9999 are clamped. */
 void log_clock_set(struct log_clock *clock, int64_t second);

@@ -228,7 +228,7 @@ int log_format_new(const char *pattern, struct log_format **format, char *error,
 		log_format_free(&made);
 		return result;
 	}
-	tzset();
+	log_clock_zone();
 	*format = made;
 	return 0;
 }

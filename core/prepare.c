@@ -190,8 +190,6 @@ int prepare_logs(struct lop_core *core, int workers)
 	bool to_error =
 		settings->log_file == NULL ? geteuid() != 0 : strcmp(settings->log_file, "-") == 0;
 
-	/* The log's times are the system's: its zone is read while it is in reach. */
-	tzset();
 	if (!settings->quiet && provider == NULL) {
 		lop_core_message(core, LOP_LOG_WARNING,
 		                 "there is no access log: the module log_file is not installed in "

@@ -3,11 +3,20 @@
 
 #include <check.h>
 #include <errno.h>
+#include <limits.h>
+#ifdef __linux__
+#include <sched.h>
+#endif
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mount.h>
+#endif
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "log_escape.h"
 #include "log_format.h"
@@ -330,6 +339,43 @@ START_TEST(the_second_changes_when_the_nanoseconds_say_so)
 }
 END_TEST
 
+#ifdef __linux__
+/* In a mount namespace where the system's time zone is another one, and then in a chroot where
+ * there is none. Returns 0, or 2 when that cannot be had. */
+static int call_localtime_in_a_chroot(void)
+{
+	static const char there[] = "/usr/share/zoneinfo/Asia/Kathmandu";
+	char zone[PATH_MAX];
+	const time_t now_there = 0;
+
+	if (realpath("/etc/localtime", zone) == NULL || unshare(CLONE_NEWNS) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount(there, zone, NULL, MS_BIND, NULL) < 0)
+		return 2;
+	unsetenv("TZ");
+	record.time_ns = 951782400 * INT64_C(1000000000);
+	if (strcmp(render("$time_iso8601"), "2000-02-29T05:45:00+05:45") != 0 ||
+	    chroot("/proc/self/fdinfo") < 0)
+		return 1;
+	(void)localtime(&now_there); /* as a module may */
+	record.time_ns += 1000000000;
+	return log_format_render(format, &record, &now, 5, line, sizeof(line)) < 0 ||
+	       strncmp(line, "2000-02-29T05:45:01+05:45", 25) != 0;
+}
+
+START_TEST(the_time_zone_is_kept_in_a_chroot)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0)
+		_exit(call_localtime_in_a_chroot());
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) != 1);
+}
+END_TEST
+#endif
+
 /* Escaping */
 
 START_TEST(a_client_cannot_end_a_line_or_a_quoted_field)
@@ -614,6 +660,9 @@ int main(void)
 	tcase_add_test(test, protocol_versions_are_written_out);
 	tcase_add_test(test, times_are_local_with_their_offset);
 	tcase_add_test(test, the_second_changes_when_the_nanoseconds_say_so);
+#ifdef __linux__
+	tcase_add_test(test, the_time_zone_is_kept_in_a_chroot);
+#endif
 	tcase_add_test(test, a_client_cannot_end_a_line_or_a_quoted_field);
 	tcase_add_test(test, a_client_cannot_make_up_fields_outside_of_quotes);
 	tcase_add_test(test, a_client_cannot_make_its_line_a_message);
