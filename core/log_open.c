@@ -197,6 +197,14 @@ static bool must_not_follow(int folder)
 	return fstat(folder, &st) < 0 || st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0;
 }
 
+/* In a chroot a path from the system's root is another one. */
+static bool leads_elsewhere(const struct log_target *target, const char *name)
+{
+	char first;
+
+	return target->chrooted && readlinkat(target->folder, name, &first, 1) == 1 && first == '/';
+}
+
 /* Keeps 0, 1 and 2 for what they are. */
 static int move_up(int descriptor)
 {
@@ -229,6 +237,8 @@ int log_target_open(const struct log_target *target, int worker, uid_t uid, gid_
 	if (snprintf(name, sizeof(name), target->many ? "%s.%d" : "%s", target->name, worker) >=
 	    (int)sizeof(name))
 		return -ENAMETOOLONG;
+	if (leads_elsewhere(target, name))
+		return -EXDEV;
 	careful = must_not_follow(target->folder);
 	if (careful)
 		flags |= O_NOFOLLOW;
@@ -267,6 +277,8 @@ const char *log_target_reason(int error)
 		return "a link stands there, and others than root can write to its folder";
 	case -EEXIST:
 		return "a link stands there that leads nowhere";
+	case -EXDEV:
+		return "a link stands there that leads elsewhere in the chroot";
 	case -ENXIO:
 		return "nobody reads that pipe, or it is a socket";
 	default:

@@ -29,6 +29,7 @@ struct log_target {
 	bool many;     /* PATH.N for worker N */
 	bool none;     /* no file: -q, or the provider needs none */
 	bool readable; /* the provider wants to read what it writes */
+	bool chrooted; /* the folder is outside of this process's root */
 	int workers;
 	struct log_identity *open; /* what each worker's log is, in memory that all of them share; NULL:
 	                            * it may be served */
@@ -45,8 +46,9 @@ int log_target_init(struct lop_core *core, int workers);
 int log_target_test(struct lop_core *core, int workers);
 
 /* Opens the file of one worker, for the user uid and the group gid, -1 when they do not change.
- * Returns a descriptor (never 0 to 2), or a negative errno: -ENXIO a pipe nobody reads or a socket, -ELOOP a
- * link that is refused, -EEXIST one that leads nowhere. "-" gives a duplicate of standard error. */
+ * Returns a descriptor (never 0 to 2), or a negative errno: -ENXIO a pipe nobody reads or a socket,
+ * -ELOOP a link that is refused, -EXDEV one that a chroot leads astray, -EEXIST one that leads
+ * nowhere. "-" gives a duplicate of standard error. */
 int log_target_open(const struct log_target *target, int worker, uid_t uid, gid_t gid);
 
 /* The same as the process that starts workers: for the user that they will be, and what fails is

@@ -193,6 +193,7 @@ static int change_root(struct lop_core *core)
 		              "start the server with CAP_SYS_CHROOT, or as an ordinary user");
 	core->chrooted = true;
 	core->root->chrooted = true;
+	core->log.chrooted = true;
 	return 0;
 }
 

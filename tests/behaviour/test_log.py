@@ -467,6 +467,45 @@ def a_test_of_the_options_finds_a_log_inside_the_root():
 
 
 @test
+def a_single_process_reopens_a_log_that_was_made_for_it():
+    """In a folder that is root's, as /var/log."""
+    need_root()
+    folder = scratch()
+    os.chmod(folder, 0o755)
+    with Server(CONTENT, "-o", folder + "/access", quiet=False, workers=1) as server:
+        server.get("/a.txt?1")
+        os.rename(folder + "/access", folder + "/old")
+        with open(folder + "/access", "wb"):
+            os.chown(folder + "/access", run_uid(), -1)
+        server.send_signal(signal.SIGHUP)
+        wait_for(lambda: lines(folder + "/old"), 5, "a line in the old log")
+        server.get("/a.txt?2")
+        wait_for(lambda: lines(folder + "/access"), 5, "a line in the new log")
+        equal((len(lines(folder + "/old")), len(lines(folder + "/access"))), (1, 1), "lines")
+
+
+@test
+def a_single_process_follows_no_link_of_the_log_into_its_chroot():
+    """Where it may write when clients can upload."""
+    need_root()
+    root, folder, elsewhere = tree(CONTENT), scratch(), log_folder()
+    os.chmod(folder, 0o755)
+    os.makedirs(root + elsewhere)
+    os.chown(root + "/folder", run_uid(), -1)
+    for path in (elsewhere + "/log", root + elsewhere + "/log"):
+        with open(path, "wb"):
+            os.chown(path, run_uid(), -1)
+    os.symlink(elsewhere + "/log", folder + "/access")
+    with Server(root, "-o", folder + "/access", "-U", "folder", quiet=False,
+                workers=1) as server:
+        server.send_signal(signal.SIGHUP)
+        wait_for(lambda: "cannot reopen" in server.errors(), 5, "a message")
+        server.get("/a.txt")
+    equal(len(lines(elsewhere + "/log")), 1, "lines in the log")
+    equal(raw(root + elsewhere + "/log"), b"", "what is in the root")
+
+
+@test
 def what_is_no_file_of_ours_is_explained():
     need_root()
     folder = scratch()
