@@ -26,7 +26,7 @@ struct part {
 struct log_queue {
 	const struct log_writer *writer;
 	struct log_buffer plain; /* owns the descriptor; takes the lines when it is no file */
-	void *writer_state;      /* of this file; NULL: it is none */
+	void *writer_state; /* of this file; NULL: it is none, or not for the writer */
 	int next_fd; /* after HUP: the file to go on with when the batch has ended; -1 */
 	void *next_state;
 	bool held;   /* no batch is to be started */
@@ -183,7 +183,7 @@ static void switch_files(struct log_queue *log)
 	log->next_fd = -1;
 	log->next_state = NULL;
 	log->error = 0;
-	if (!log->plain.regular)
+	if (log->writer_state == NULL)
 		move_to_plain(log);
 }
 
@@ -268,11 +268,11 @@ static int write_line(struct log_queue *log, const char *line, size_t length)
 {
 	struct part *part;
 
-	if (!log->plain.regular)
+	if (log->writer_state == NULL)
 		return log_buffer_write(&log->plain, line, length);
 	part = room(log, length);
 	/* A pipe may have taken the file's place just now. */
-	if (!log->plain.regular)
+	if (log->writer_state == NULL)
 		return log_buffer_write(&log->plain, line, length);
 	if (part == NULL)
 		return log->error != 0 ? log->error : -EAGAIN;
@@ -298,7 +298,7 @@ int log_queue_flush(void *state)
 	struct log_queue *log = state;
 	int before;
 
-	if (!log->plain.regular)
+	if (log->writer_state == NULL)
 		return log_buffer_flush(&log->plain);
 	reap(log);
 	before = log->error;
@@ -391,7 +391,7 @@ static void reopen_plain(struct log_queue *log, int fd)
 	struct part *part;
 
 	log_buffer_reopen(&log->plain, fd);
-	if (!log->plain.regular || log->plain.used == 0)
+	if (log->writer_state == NULL || log->plain.used == 0)
 		return;
 	part = new_part(log);
 	if (part == NULL)
@@ -418,9 +418,9 @@ int log_queue_reopen(void *state, const struct lop_log_open *how)
 
 	if (result < 0)
 		return result;
-	if (!log->plain.regular) {
-		reopen_plain(log, how->fd);
+	if (log->writer_state == NULL) {
 		log->writer_state = writer_state;
+		reopen_plain(log, how->fd);
 		return 0;
 	}
 	drop_next(log);

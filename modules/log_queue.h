@@ -31,7 +31,8 @@ struct log_written {
 
 /* Who writes. One batch is under way at most; vectors and their memory stay until it has ended. */
 struct log_writer {
-	/* For a file, which stays open until close. Returns 0 or a negative errno. */
+	/* For a file, which stays open until close. Returns 0 or a negative errno; with *state NULL
+	 * the loop is to write to this one. */
 	int (*open)(int fd, void **state);
 	/* Begins to write the vectors one behind the other to the end of the file. Returns 0 or a
 	 * negative errno. Does not wait. */

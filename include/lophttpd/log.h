@@ -72,9 +72,10 @@ struct lop_log_message {
 struct lop_log_open {
 	uint32_t size;  /* of this struct, in bytes */
 	int32_t worker; /* index from 0 */
-	int32_t fd;     /* file, pipe, terminal or socket, open for appending (O_APPEND, O_CLOEXEC,
-	                 * O_NONBLOCK unless it is standard error); -1 with LOP_LOG_NO_FILE. It is
-	                 * the provider's when the call returns 0, else the core closes it. */
+	int32_t fd;     /* file, pipe, terminal or socket, open for appending (O_APPEND, O_NONBLOCK,
+	                 * O_CLOEXEC), but standard error as it was found, which may be a file
+	                 * without O_APPEND; -1 with LOP_LOG_NO_FILE. It is the provider's when the
+	                 * call returns 0, else the core closes it. */
 	const char *path; /* as configured, with this worker's suffix; "-" is standard error. Valid
 	                   * during the call only. */
 };

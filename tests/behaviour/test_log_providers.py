@@ -496,11 +496,19 @@ def every_line_of_json_parses_whatever_clients_send():
 
 
 @test
-def a_pipe_is_written_to_with_every_provider():
+def standard_error_is_written_to_with_every_provider():
+    """It is a file that is not open for appending, and others write to it."""
     for name in PROVIDERS:
-        with Server(CONTENT, "-L", name, "-o", "-", quiet=False) as server:
-            ask(server, 5)
-            wait_for(lambda: server.errors().count('"GET /a.txt?') == 5, 5, "five lines")
+        for workers in (1, 2):
+            with Server(CONTENT, "-L", name, "-o", "-", quiet=False, workers=workers) as server:
+                for count in range(3):
+                    ask(server, 5, 5 * count)
+                    wait_for(lambda: '"GET /a.txt?%d ' % (5 * count + 4) in server.errors(), 5,
+                             "line %d" % (5 * count + 4))
+                found = [number(line) for line in server.errors().encode().splitlines()
+                         if b"GET" in line]
+                equal(found, list(range(15)), name + ": requests")
+                check("listening on" in server.errors(), "a message is gone")
 
 
 @test
