@@ -286,7 +286,9 @@ const char *log_target_reason(int error)
 	}
 }
 
-int log_target_start(struct lop_core *core, int worker)
+/* what_now: what that means, or what to do about it. */
+static int open_for_worker(struct lop_core *core, int worker, const char *what_failed,
+                           const char *what_now)
 {
 	const struct privileges *to = &core->privileges;
 	char path[PATH_MAX];
@@ -297,10 +299,19 @@ int log_target_start(struct lop_core *core, int worker)
 	if (descriptor >= 0)
 		return descriptor;
 	log_target_path(&core->log, worker, path, sizeof(path));
-	lop_core_message(core, LOP_LOG_ERROR,
-	                 "cannot open the log %s: %s; name another with -o, or say -q", path,
-	                 log_target_reason(descriptor));
+	lop_core_message(core, LOP_LOG_ERROR, "cannot %s the log %s: %s; %s", what_failed, path,
+	                 log_target_reason(descriptor), what_now);
 	return descriptor;
+}
+
+int log_target_start(struct lop_core *core, int worker)
+{
+	return open_for_worker(core, worker, "open", "name another with -o, or say -q");
+}
+
+int log_target_reopen(struct lop_core *core, int worker)
+{
+	return open_for_worker(core, worker, "reopen", "going on with the old file");
 }
 
 void log_target_path(const struct log_target *target, int worker, char *out, size_t size)

@@ -54,6 +54,8 @@ int log_target_open(const struct log_target *target, int worker, uid_t uid, gid_
 /* The same as the process that starts workers: for the user that they will be, and what fails is
  * said. */
 int log_target_start(struct lop_core *core, int worker);
+/* And once more on HUP, when a worker has its old one. */
+int log_target_reopen(struct lop_core *core, int worker);
 
 /* Why it did not open, for a message. error: what log_target_open returned. */
 const char *log_target_reason(int error);

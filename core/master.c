@@ -490,7 +490,7 @@ static void reopen(struct master *master, struct team *team)
 
 		if (slot->pid <= 0)
 			continue;
-		log = team->core->log.none ? -1 : log_target_start(team->core, i);
+		log = team->core->log.none ? -1 : log_target_reopen(team->core, i);
 		if (log >= 0) {
 			(void)control_send(slot->control, CONTROL_LOG, log);
 			close(log);

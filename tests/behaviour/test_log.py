@@ -467,6 +467,22 @@ def a_test_of_the_options_finds_a_log_inside_the_root():
 
 
 @test
+def a_log_that_does_not_reopen_is_told_and_goes_on():
+    for workers in (1, 2):
+        with Logged(workers=workers) as server:
+            last = server.log if workers == 1 else server.log + ".1"
+            os.rename(last, last + ".old")
+            os.mkdir(last)
+            server.send_signal(signal.SIGHUP)
+            wait_for(lambda: "cannot reopen the log %s: Is a directory; going on with the old file"
+                     % last in server.errors(), 5, "the message")
+            for count in range(20):
+                server.get("/a.txt?%d" % count)
+            names = [last + ".old"] + [server.log + ".0"] * (workers - 1)
+            wait_for(lambda: sum(len(lines(name)) for name in names) == 20, 5, "20 lines")
+
+
+@test
 def a_single_process_reopens_a_log_that_was_made_for_it():
     """In a folder that is root's, as /var/log."""
     need_root()
