@@ -150,14 +150,14 @@ static void enter_again(struct log *log)
 }
 
 /* HUP. Lines that come while the old file is still written to wait for the new one. */
-static void take_next(struct log *log)
+static void take_next(struct log *log, long wait_ns)
 {
 	const struct lop_log_open how = { .size = sizeof(how), .fd = log->next_fd };
 
 	if (log->mode == APPENDING)
 		log_queue_push(log->queue);
 	log_queue_hold(log->queue, true);
-	if (!log_queue_rests(log->queue, WAIT_NS))
+	if (!log_queue_rests(log->queue, wait_ns))
 		return;
 	log->next_fd = -1;
 	log->error = log_queue_reopen(log->queue, &how);
@@ -180,7 +180,7 @@ static int turn(struct log *log, long wait_ns)
 	if (result < 0)
 		return result;
 	if (log->next_fd >= 0)
-		take_next(log);
+		take_next(log, wait_ns);
 	if (log->mode == WAITING && log->next_fd < 0)
 		enter(log, WAIT_NS);
 	return 0;

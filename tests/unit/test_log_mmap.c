@@ -3,8 +3,12 @@
 #include "config.h"
 
 #include <check.h>
+#include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +16,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,11 +33,36 @@ static int fd;
 static void *module_state;
 static void *state;
 
+static atomic_bool writer_is_held; /* the disk: a batch does not end */
+static atomic_uint waits;          /* of the loop, for a thread */
+
 static void pause_for(long ms)
 {
 	const struct timespec time = { .tv_nsec = ms * 1000000 };
 
 	nanosleep(&time, NULL);
+}
+
+/* What the modules call */
+
+ssize_t writev(int file, const struct iovec *vectors, int count)
+{
+	ssize_t (*real)(int, const struct iovec *, int);
+
+	while (writer_is_held)
+		pause_for(1);
+	*(void **)&real = dlsym(RTLD_NEXT, "writev");
+	return real(file, vectors, count);
+}
+
+int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex,
+                           const struct timespec *until)
+{
+	int (*real)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
+
+	waits++;
+	*(void **)&real = dlsym(RTLD_NEXT, "pthread_cond_timedwait");
+	return real(condition, mutex, until);
 }
 
 static void setup(void)
@@ -198,6 +228,73 @@ START_TEST(a_line_that_is_appended_is_in_the_file_soon)
 }
 END_TEST
 
+/* HUP, while a line is being written to the file, which is not mapped. Returns the new file, whose
+ * path is in next_path. */
+static int hang_up_while_the_writer_is_held(char next_path[64])
+{
+	struct lop_log_open how = { .size = sizeof(how), .path = next_path };
+	int other = open(path, O_RDONLY);
+
+	ck_assert_int_ge(other, 0);
+	ck_assert_int_eq(flock(other, LOCK_SH | LOCK_NB), 0);
+	open_log();
+	writer_is_held = true;
+	(void)write_line(0, 100);
+	strcpy(next_path, "/tmp/lophttpd-mmap.XXXXXX");
+	how.fd = mkostemp(next_path, O_APPEND);
+	ck_assert_int_ge(how.fd, 0);
+	ck_assert_int_eq(lop_module.log->reopen(state, &how), 0);
+	close(other);
+	other = open(next_path, O_RDONLY);
+	ck_assert_int_ge(other, 0);
+	return other;
+}
+
+START_TEST(no_line_waits_for_the_old_file_after_a_hangup)
+{
+	char next_path[64];
+	int next = hang_up_while_the_writer_is_held(next_path);
+	const unsigned before = waits;
+
+	for (int i = 0; i < 100; i++)
+		(void)write_line(0, 100);
+	ck_assert_uint_eq(waits, before);
+	writer_is_held = false;
+	close_log();
+	close(next);
+	unlink(next_path);
+}
+END_TEST
+
+static void *release(void *context)
+{
+	(void)context;
+	pause_for(300);
+	writer_is_held = false;
+	return NULL;
+}
+
+START_TEST(the_end_waits_for_the_old_file_after_a_hangup)
+{
+	char next_path[64];
+	int next = hang_up_while_the_writer_is_held(next_path);
+	struct stat st;
+	pthread_t id;
+
+	(void)write_line(0, 200);
+	ck_assert_int_eq(pthread_create(&id, NULL, release, NULL), 0);
+	lop_module.log->close(state);
+	lop_module.fini(module_state);
+	ck_assert_int_eq(pthread_join(id, NULL), 0);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_int_eq(st.st_size, 100);
+	ck_assert_int_eq(fstat(next, &st), 0);
+	ck_assert_int_eq(st.st_size, 200);
+	close(next);
+	unlink(next_path);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("log_mmap");
@@ -210,6 +307,8 @@ int main(void)
 	tcase_add_test(test, a_line_is_in_the_file_although_no_other_comes);
 	tcase_add_test(test, a_file_that_is_cut_again_and_again_is_mapped_afterwards);
 	tcase_add_test(test, a_line_that_is_appended_is_in_the_file_soon);
+	tcase_add_test(test, no_line_waits_for_the_old_file_after_a_hangup);
+	tcase_add_test(test, the_end_waits_for_the_old_file_after_a_hangup);
 	suite_add_tcase(suite, test);
 	srunner_run_all(runner, CK_ENV);
 	int failed = srunner_ntests_failed(runner);
