@@ -192,12 +192,12 @@ static int write_line(struct log *log, const char *line, size_t length)
 {
 	int result;
 
+	if (log->mode == LEAVING || log->next_fd >= 0)
+		(void)turn(log, 0);
 	if (log->mode == MAPPED) {
 		if (log_mapped_put(&log->mapped, line, length) == 0)
 			return 0;
 		(void)leave(log, 0);
-	} else if (log->mode == LEAVING || log->next_fd >= 0) {
-		(void)turn(log, 0);
 	}
 	result = log_queue_write(log->queue, NULL, line, length);
 	if (log->mode == APPENDING && log->mappable &&

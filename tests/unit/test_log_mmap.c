@@ -295,6 +295,34 @@ START_TEST(the_end_waits_for_the_old_file_after_a_hangup)
 }
 END_TEST
 
+/* The line for which the new file is opened is the first one there. If the thread is late, that file is
+ * not mapped yet, and a turn proves nothing. */
+START_TEST(lines_keep_their_order_when_the_new_file_is_mapped)
+{
+	char next_path[64], length[4];
+	struct stat st;
+
+	for (int turn = 0; turn < 20; turn++) {
+		int next = hang_up_while_the_writer_is_held(next_path);
+
+		writer_is_held = false;
+		do {
+			pause_for(1);
+			ck_assert_int_eq(fstat(fd, &st), 0);
+		} while (st.st_size == 0);
+		pause_for(1);
+		(void)write_line(0, 2);
+		(void)write_line(0, 3);
+		close_log();
+		ck_assert_int_eq(pread(next, length, 4, 0), 4);
+		ck_assert_int_eq(length[1], '\n');
+		close(next);
+		unlink(next_path);
+		ck_assert_int_eq(ftruncate(fd, 0), 0);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("log_mmap");
@@ -309,6 +337,7 @@ int main(void)
 	tcase_add_test(test, a_line_that_is_appended_is_in_the_file_soon);
 	tcase_add_test(test, no_line_waits_for_the_old_file_after_a_hangup);
 	tcase_add_test(test, the_end_waits_for_the_old_file_after_a_hangup);
+	tcase_add_test(test, lines_keep_their_order_when_the_new_file_is_mapped);
 	suite_add_tcase(suite, test);
 	srunner_run_all(runner, CK_ENV);
 	int failed = srunner_ntests_failed(runner);
