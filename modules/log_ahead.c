@@ -78,17 +78,21 @@ static int open_at_end(struct log_task *task, int fd)
 {
 	bool complete;
 	off_t end = log_window_find_end(fd, &complete);
-	int result = end < 0 ? (int)end : log_window_cut(fd, end);
+	int result;
 
+	if (end < 0)
+		return (int)end;
+	task->cut_at = end;
+	result = log_window_cut(fd, end);
 	if (result < 0)
 		return result;
 	/* The end of a line that somebody else did not finish. */
 	if (!complete && (write(fd, "\n", 1) < 0 || (end = lseek(fd, 0, SEEK_END)) < 0))
 		return -errno;
+	task->cut_at = end;
 	result = log_window_open(&task->window, fd, end);
 	if (result < 0)
 		return result;
-	task->cut_at = end;
 	task->to = task->window.at + task->lead;
 	return extend_and_touch(task);
 }

@@ -59,7 +59,7 @@ struct log {
 	int fd;        /* the queue's */
 	int next_fd;   /* after HUP: to go on with; -1 */
 	bool next_mappable;
-	int error; /* of that, for the next flush to tell */
+	int error; /* of the change, for the next flush to tell */
 	void *queue; /* empty while mapped */
 	struct log_mapped mapped;
 	int64_t pushed_at;
@@ -103,15 +103,20 @@ static int stop_leaving(struct log *log, long wait_ns)
 	struct log_mapped *mapped = &log->mapped;
 	const int result = log_mapped_wait(mapped, wait_ns);
 
-	/* Behind what is still to be cut off nothing may be written. */
-	if (result == -EAGAIN || (result < 0 && log->next_fd < 0))
+	/* Behind what is still to be cut off nothing may be written; only another file ends that. */
+	if (result == -EAGAIN || (result < 0 && (log->next_fd < 0 || mapped->asked)))
 		return result;
 	log->lost += mapped->lost;
 	log->mappable = log_mapped_passes(mapped->error);
 	if (mapped->slow)
 		log->busy_until = log_mapped_now() + BUSY_NS;
 	log_mapped_end(mapped);
-	share(log);
+	if (result < 0) {
+		log->error = result;
+		set_mode(log, WAITING);
+	} else {
+		share(log);
+	}
 	return 0;
 }
 
@@ -153,6 +158,7 @@ static void enter_again(struct log *log)
 static void take_next(struct log *log, long wait_ns)
 {
 	const struct lop_log_open how = { .size = sizeof(how), .fd = log->next_fd };
+	int result;
 
 	if (log->mode == APPENDING)
 		log_queue_push(log->queue);
@@ -160,8 +166,9 @@ static void take_next(struct log *log, long wait_ns)
 	if (!log_queue_rests(log->queue, wait_ns))
 		return;
 	log->next_fd = -1;
-	log->error = log_queue_reopen(log->queue, &how);
-	if (log->error < 0) {
+	result = log_queue_reopen(log->queue, &how);
+	if (result < 0) {
+		log->error = result;
 		close(how.fd);
 		set_mode(log, log->mode);
 		return;
@@ -319,6 +326,8 @@ static void log_close(void *state)
 	if (log->mode == MAPPED)
 		(void)leave(log, CLOSE_STEP_NS);
 	for (int i = 0; i < CLOSE_STEPS && is_held_up(log); i++) {
+		if (log->mode == LEAVING)
+			log_mapped_close(&log->mapped);
 		(void)turn(log, CLOSE_STEP_NS);
 		if (log->mode == WAITING)
 			nanosleep(&step, NULL);

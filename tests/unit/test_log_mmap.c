@@ -35,6 +35,7 @@ static void *state;
 
 static atomic_bool writer_is_held; /* the disk: a batch does not end */
 static atomic_uint waits;          /* of the loop, for a thread */
+static atomic_bool cut_fails;      /* as where the file system has no room for it */
 
 static void pause_for(long ms)
 {
@@ -53,6 +54,22 @@ ssize_t writev(int file, const struct iovec *vectors, int count)
 		pause_for(1);
 	*(void **)&real = dlsym(RTLD_NEXT, "writev");
 	return real(file, vectors, count);
+}
+
+static int cut(int file, off_t size)
+{
+	int (*real)(int, off_t);
+
+	*(void **)&real = dlsym(RTLD_NEXT, "ftruncate");
+	return real(file, size);
+}
+
+int ftruncate(int file, off_t size)
+{
+	if (!cut_fails)
+		return cut(file, size);
+	errno = EPERM;
+	return -1;
 }
 
 int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex,
@@ -323,6 +340,66 @@ START_TEST(lines_keep_their_order_when_the_new_file_is_mapped)
 }
 END_TEST
 
+/* Until that is the file's size. */
+static void wait_for_size(int file, off_t size)
+{
+	struct stat st;
+
+	do {
+		(void)lop_module.log->flush(state);
+		pause_for(1);
+		ck_assert_int_eq(fstat(file, &st), 0);
+	} while (st.st_size != size);
+}
+
+/* Nor when HUP comes. What is left at the end of the old file the next start cuts off. */
+START_TEST(nothing_is_written_behind_what_could_not_be_cut_off)
+{
+	char next_path[64] = "/tmp/lophttpd-mmap.XXXXXX", last;
+	int next = mkostemp(next_path, O_APPEND);
+	struct lop_log_open how = { .size = sizeof(how), .fd = dup(next), .path = next_path };
+	struct stat st;
+
+	open_log();
+	(void)write_line(0, 100);
+	cut_fails = true;
+	ck_assert_int_eq(lop_module.stage(module_state, LOP_STAGE_DRAIN, NULL), 0);
+	while (lop_module.log->flush(state) != -EPERM)
+		pause_for(1);
+	(void)write_line(0, 200);
+	ck_assert_int_eq(lop_module.log->reopen(state, &how), 0);
+	cut_fails = false;
+	close_log();
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_int_eq(pread(fd, &last, 1, st.st_size - 1), 1);
+	ck_assert_int_eq(last, '\0');
+	ck_assert_int_eq(fstat(next, &st), 0);
+	ck_assert_int_eq(st.st_size, 200);
+	close(next);
+	unlink(next_path);
+}
+END_TEST
+
+START_TEST(nothing_is_written_behind_what_a_crash_has_left)
+{
+	static const char left[] = "line\n\0";
+	struct stat st;
+
+	ck_assert_int_eq(write(fd, left, sizeof(left)), sizeof(left));
+	cut_fails = true;
+	open_log();
+	(void)write_line(0, 100);
+	while (lop_module.log->flush(state) != -EPERM) {
+		pause_for(1);
+		ck_assert_int_eq(fstat(fd, &st), 0);
+		ck_assert_int_eq(st.st_size, sizeof(left));
+	}
+	cut_fails = false;
+	wait_for_size(fd, 105);
+	close_log();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("log_mmap");
@@ -338,6 +415,8 @@ int main(void)
 	tcase_add_test(test, no_line_waits_for_the_old_file_after_a_hangup);
 	tcase_add_test(test, the_end_waits_for_the_old_file_after_a_hangup);
 	tcase_add_test(test, lines_keep_their_order_when_the_new_file_is_mapped);
+	tcase_add_test(test, nothing_is_written_behind_what_could_not_be_cut_off);
+	tcase_add_test(test, nothing_is_written_behind_what_a_crash_has_left);
 	suite_add_tcase(suite, test);
 	srunner_run_all(runner, CK_ENV);
 	int failed = srunner_ntests_failed(runner);
