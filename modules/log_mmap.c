@@ -45,7 +45,7 @@
 #define CLOSE_STEP_NS 100000000L
 
 enum mode {
-	WAITING,   /* another process has the file mapped: lines wait */
+	WAITING,   /* for the file's end, as while another process has it mapped: lines wait */
 	APPENDING, /* through the queue */
 	MAPPED,
 	LEAVING, /* the mapping is being closed: lines wait */
@@ -131,16 +131,25 @@ static int leave(struct log *log, long wait_ns)
  * the end of the file is recovered: whoever had it mapped may have been killed. */
 static void enter(struct log *log, long wait_ns)
 {
-	if (!log->mappable || !lock(log, LOCK_EX) ||
-	    log_mapped_open(&log->mapped, log->fd) < 0) {
+	int result;
+
+	if (!log->mappable || !lock(log, LOCK_EX)) {
 		share(log);
 		return;
 	}
-	if (log_mapped_wait(&log->mapped, wait_ns) == 0 && !log->draining &&
-	    log_queue_is_empty(log->queue))
+	result = log_mapped_open(&log->mapped, log->fd);
+	if (result < 0 && log->mode == APPENDING) {
+		share(log);
+	} else if (result < 0) {
+		/* What is at its end nobody has seen yet. */
+		log->error = result;
+		set_mode(log, WAITING);
+	} else if (log_mapped_wait(&log->mapped, wait_ns) == 0 && !log->draining &&
+	           log_queue_is_empty(log->queue)) {
 		set_mode(log, MAPPED);
-	else
+	} else {
 		(void)leave(log, log_mapped_wait(&log->mapped, 0) == -EAGAIN ? 0 : wait_ns);
+	}
 }
 
 /* From appending, when the disk is not busy any more. */

@@ -35,6 +35,7 @@ static void *state;
 
 static atomic_bool writer_is_held; /* the disk: a batch does not end */
 static atomic_uint waits;          /* of the loop, for a thread */
+static atomic_bool threads_fail;   /* to start */
 static atomic_bool cut_fails;      /* as where the file system has no room for it */
 
 static void pause_for(long ms)
@@ -70,6 +71,16 @@ int ftruncate(int file, off_t size)
 		return cut(file, size);
 	errno = EPERM;
 	return -1;
+}
+
+int pthread_create(pthread_t *id, const pthread_attr_t *how, void *(*run)(void *), void *context)
+{
+	int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+	if (threads_fail)
+		return EAGAIN;
+	*(void **)&real = dlsym(RTLD_NEXT, "pthread_create");
+	return real(id, how, run, context);
 }
 
 int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex,
@@ -400,6 +411,32 @@ START_TEST(nothing_is_written_behind_what_a_crash_has_left)
 }
 END_TEST
 
+/* The process that had it mapped was killed, and this one may have no more threads for now. */
+START_TEST(nothing_is_written_behind_what_a_crash_has_left_without_a_thread)
+{
+	static const char left[] = "line\n\0";
+	int other = open(path, O_RDONLY);
+	struct stat st;
+
+	ck_assert_int_eq(write(fd, left, sizeof(left)), sizeof(left));
+	ck_assert_int_ge(other, 0);
+	ck_assert_int_eq(flock(other, LOCK_EX | LOCK_NB), 0);
+	open_log();
+	(void)write_line(0, 100);
+	close(other);
+	threads_fail = true;
+	while (lop_module.log->flush(state) != -EAGAIN) {
+		pause_for(1);
+		ck_assert_int_eq(fstat(fd, &st), 0);
+		ck_assert_int_eq(st.st_size, sizeof(left));
+	}
+	threads_fail = false;
+	close_log();
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_int_eq(st.st_size, 105);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("log_mmap");
@@ -417,6 +454,7 @@ int main(void)
 	tcase_add_test(test, lines_keep_their_order_when_the_new_file_is_mapped);
 	tcase_add_test(test, nothing_is_written_behind_what_could_not_be_cut_off);
 	tcase_add_test(test, nothing_is_written_behind_what_a_crash_has_left);
+	tcase_add_test(test, nothing_is_written_behind_what_a_crash_has_left_without_a_thread);
 	suite_add_tcase(suite, test);
 	srunner_run_all(runner, CK_ENV);
 	int failed = srunner_ntests_failed(runner);
