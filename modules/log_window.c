@@ -151,11 +151,24 @@ off_t log_window_find_end(int fd, bool *complete)
 
 int log_window_cut(int fd, off_t position)
 {
+	off_t end = position;
 	struct stat st;
+	bool complete;
 
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	return st.st_size <= position || ftruncate(fd, position) == 0 ? 0 : -errno;
+	for (;;) {
+		if (fstat(fd, &st) < 0)
+			return -errno;
+		if (st.st_size == end)
+			return 0;
+		if (st.st_size > end && ftruncate(fd, end) < 0)
+			return -errno;
+		/* It may have been shorter by then, and been made longer. */
+		do
+			end = log_window_find_end(fd, &complete);
+		while (end == -ESTALE);
+		if (end < 0)
+			return (int)end;
+	}
 }
 
 /* The window */
@@ -166,25 +179,28 @@ int log_window_cut(int fd, off_t position)
 static int extend(int fd, off_t size, off_t end)
 {
 	static const char zeros[BLOCK];
+	bool told = false;
 	struct stat st;
+	off_t left;
 	ssize_t count;
 
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (st.st_size < size)
-		return -ESTALE;
-	size = st.st_size;
-	do {
-		const off_t left = end > size ? end - size : 0;
-
+	for (;;) {
+		if (fstat(fd, &st) < 0)
+			return -errno;
+		/* If somebody has cut it just before, what was written is somewhere else. */
+		if (st.st_size < size)
+			return -ESTALE;
+		size = st.st_size;
+		if (told && size >= end)
+			return 0;
+		left = end > size ? end - size : 0;
 		/* It appends, and leaves alone the position, for which the loop might wait. */
 		count = pwrite(fd, zeros, left < BLOCK ? (size_t)left : BLOCK, size);
 		if (count < 0 && errno != EINTR)
 			return -errno;
-		if (count > 0)
-			size += count;
-	} while (size < end);
-	return 0;
+		told = count >= 0;
+		size += told ? count : 0;
+	}
 }
 
 /* base: aligned to STEP. Beyond the file's end nothing may be touched, but it may be mapped. */

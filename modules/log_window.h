@@ -35,7 +35,8 @@ struct log_window {
  * nothing. */
 off_t log_window_find_end(int fd, bool *complete);
 
-/* Cuts the file at position, unless it is shorter. */
+/* Cuts the file at position; if somebody has cut it before that, cuts off the NUL bytes that follow
+ * its lines. */
 int log_window_cut(int fd, off_t position);
 
 /* Maps what lies behind position, which is the file's end, with room for at least a MiB. Returns 0

@@ -38,6 +38,12 @@ static atomic_uint waits;          /* of the loop, for a thread */
 static atomic_bool threads_fail;   /* to start */
 static atomic_bool cut_fails;      /* as where the file system has no room for it */
 
+/* The file, the next time that the thread does so. */
+static struct {
+	atomic_bool before_a_cut;
+	atomic_bool before_zeros;
+} somebody_cuts;
+
 static void pause_for(long ms)
 {
 	const struct timespec time = { .tv_nsec = ms * 1000000 };
@@ -67,10 +73,26 @@ static int cut(int file, off_t size)
 
 int ftruncate(int file, off_t size)
 {
+	if (somebody_cuts.before_a_cut && cut(file, 0) < 0)
+		return -1;
+	somebody_cuts.before_a_cut = false;
 	if (!cut_fails)
 		return cut(file, size);
 	errno = EPERM;
 	return -1;
+}
+
+ssize_t pwrite(int file, const void *data, size_t size, off_t position)
+{
+	ssize_t (*real)(int, const void *, size_t, off_t);
+
+	if (somebody_cuts.before_zeros && size > 0) {
+		if (cut(file, 0) < 0)
+			return -1;
+		somebody_cuts.before_zeros = false;
+	}
+	*(void **)&real = dlsym(RTLD_NEXT, "pwrite");
+	return real(file, data, size, position);
 }
 
 int pthread_create(pthread_t *id, const pthread_attr_t *how, void *(*run)(void *), void *context)
@@ -437,6 +459,54 @@ START_TEST(nothing_is_written_behind_what_a_crash_has_left_without_a_thread)
 }
 END_TEST
 
+static void check_text(void)
+{
+	static char text[1 << 20];
+	const ssize_t length = pread(fd, text, sizeof(text), 0);
+
+	ck_assert_int_gt(length, 0);
+	ck_assert_ptr_null(memchr(text, '\0', (size_t)length));
+}
+
+START_TEST(a_file_that_somebody_else_cuts_just_before_has_no_padding)
+{
+	open_log();
+	(void)write_line(0, 1000);
+	somebody_cuts.before_a_cut = true;
+	ck_assert_int_eq(lop_module.stage(module_state, LOP_STAGE_DRAIN, NULL), 0);
+	(void)write_line(0, 100);
+	close_log();
+	ck_assert(!somebody_cuts.before_a_cut);
+	check_text();
+}
+END_TEST
+
+START_TEST(a_crashed_file_that_somebody_else_cuts_just_before_has_no_padding)
+{
+	static const char left[] = "line\n\0";
+
+	ck_assert_int_eq(write(fd, left, sizeof(left)), sizeof(left));
+	somebody_cuts.before_a_cut = true;
+	open_log();
+	(void)write_line(0, 100);
+	close_log();
+	ck_assert(!somebody_cuts.before_a_cut);
+	check_text();
+}
+END_TEST
+
+START_TEST(a_file_that_is_cut_just_before_it_is_extended_has_no_padding)
+{
+	open_log();
+	somebody_cuts.before_zeros = true;
+	for (int i = 0; i < 100; i++)
+		(void)write_line(0, 1000);
+	close_log();
+	ck_assert(!somebody_cuts.before_zeros);
+	check_text();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("log_mmap");
@@ -455,6 +525,9 @@ int main(void)
 	tcase_add_test(test, nothing_is_written_behind_what_could_not_be_cut_off);
 	tcase_add_test(test, nothing_is_written_behind_what_a_crash_has_left);
 	tcase_add_test(test, nothing_is_written_behind_what_a_crash_has_left_without_a_thread);
+	tcase_add_test(test, a_file_that_somebody_else_cuts_just_before_has_no_padding);
+	tcase_add_test(test, a_crashed_file_that_somebody_else_cuts_just_before_has_no_padding);
+	tcase_add_test(test, a_file_that_is_cut_just_before_it_is_extended_has_no_padding);
 	suite_add_tcase(suite, test);
 	srunner_run_all(runner, CK_ENV);
 	int failed = srunner_ntests_failed(runner);
