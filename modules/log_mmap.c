@@ -59,7 +59,7 @@ struct log {
 	int fd;        /* the queue's */
 	int next_fd;   /* after HUP: to go on with; -1 */
 	bool next_mappable;
-	int error; /* of the change, for the next flush to tell */
+	int error;   /* of the change, for the next flush to tell */
 	void *queue; /* empty while mapped */
 	struct log_mapped mapped;
 	int64_t pushed_at;

@@ -334,7 +334,7 @@ tests_unit_test_log_window_SOURCES = tests/unit/test_log_window.c modules/log_wi
 tests_unit_test_log_window_CFLAGS = $(AM_CFLAGS)
 tests_unit_test_log_mmap_SOURCES = tests/unit/test_log_mmap.c modules/log_mmap.c \
 	modules/log_buffer.c modules/log_queue.c modules/log_thread.c modules/log_mapped.c \
-	modules/log_window.c modules/log_ahead.c modules/log_apart.c
+	modules/log_window.c modules/log_ahead.c
 tests_unit_test_log_mmap_CFLAGS = $(AM_CFLAGS) -pthread
 tests_unit_test_log_mmap_LDFLAGS = $(AM_LDFLAGS) -pthread
 
