@@ -120,8 +120,7 @@ static bool list_close(void *state)
 
 	for (int i = 0; i < list->count; i++)
 		if (aio_error(&list->requests[i]) == EINPROGRESS &&
-		    aio_cancel(list->requests[i].aio_fildes, &list->requests[i]) ==
-			    AIO_NOTCANCELED)
+		    aio_cancel(list->requests[i].aio_fildes, &list->requests[i]) == AIO_NOTCANCELED)
 			return false;
 	free(list);
 	return true;

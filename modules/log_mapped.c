@@ -60,7 +60,9 @@ static void take_touched(struct log_mapped *mapped, const struct log_task *task)
 	mapped->old = task->old;
 	mapped->window.end = task->window.end;
 	if (mapped->error == 0)
-		mapped->error = task->result < 0 ? task->result : is_busy(mapped, task) ? -EBUSY : 0;
+		mapped->error = task->result < 0        ? task->result
+		                : is_busy(mapped, task) ? -EBUSY
+		                                        : 0;
 	if (task->result < 0)
 		return;
 	mapped->unchecked -= task->unchecked;
@@ -255,8 +257,7 @@ static void give_close(struct log_mapped *mapped)
 		if (log_window_faulted(&mapped->window))
 			mapped->error = -ESTALE;
 		if (!log_mapped_passes(mapped->error) ||
-		    (mapped->error == -ESTALE &&
-		     hit_nothing(mapped->window.fd, mapped->cut_at)))
+		    (mapped->error == -ESTALE && hit_nothing(mapped->window.fd, mapped->cut_at)))
 			mapped->lost += mapped->unchecked;
 	}
 	give(mapped, &(struct log_task){

@@ -31,9 +31,9 @@ struct log_mapped {
 	bool slow;                /* the disk has held something up */
 	bool closing;             /* it is being closed, ... */
 	int closed;               /* ... which has ended so; -EAGAIN: it has not yet */
-	off_t cut_at;       /* where the file's lines end, when it is closed */
-	uint64_t unchecked; /* lines written since the file was looked at */
-	uint64_t lost;      /* lines that went where there was no file any more, or no disk */
+	off_t cut_at;             /* where the file's lines end, when it is closed */
+	uint64_t unchecked;       /* lines written since the file was looked at */
+	uint64_t lost;            /* lines that went where there was no file any more, or no disk */
 };
 
 /* Begins to open it, and to recover the end of the file if a crash has left one that is not clean.

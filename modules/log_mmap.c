@@ -260,7 +260,7 @@ static int log_flush(void *state)
 	result = log_queue_flush(log->queue);
 	if (result >= 0)
 		enter_again(log);
-	return result;
+	return log->mode == LEAVING ? 1 : result;
 }
 
 static uint64_t log_lost(void *state)

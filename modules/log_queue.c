@@ -26,13 +26,13 @@ struct part {
 struct log_queue {
 	const struct log_writer *writer;
 	struct log_buffer plain; /* owns the descriptor; takes the lines when it is no file */
-	void *writer_state; /* of this file; NULL: it is none, or not for the writer */
+	void *writer_state;      /* of this file; NULL: it is none, or not for the writer */
 	int next_fd; /* after HUP: the file to go on with when the batch has ended; -1 */
 	void *next_state;
-	bool held;   /* no batch is to be started */
-	int error;   /* negative errno of the last batch; 0: it went well */
-	int batch;   /* parts, from the first, that are being written */
-	off_t size;  /* of the file when that was started; -1: not known */
+	bool held;  /* no batch is to be started */
+	int error;  /* negative errno of the last batch; 0: it went well */
+	int batch;  /* parts, from the first, that are being written */
+	off_t size; /* of the file when that was started; -1: not known */
 	size_t part_size;
 	size_t parts_most;
 	size_t count;       /* parts in the queue; the last one is being filled */
@@ -440,8 +440,7 @@ void log_queue_close(void *state)
 
 	for (int i = 0; i < CLOSE_STEPS; i++) {
 		reap(log);
-		if (log->batch == 0 &&
-		    (log->count == 0 || log->held || (i > 0 && log->error != 0)))
+		if (log->batch == 0 && (log->count == 0 || log->held || (i > 0 && log->error != 0)))
 			break;
 		submit(log, true, log->writer->most);
 		if (log->batch > 0)
