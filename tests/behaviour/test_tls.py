@@ -359,6 +359,36 @@ def an_ordinary_user_serves_it_too():
         check(connection.get("/big.bin").body == BIG, "body")
 
 
+def readme_commands(heading):
+    """What is to be typed there, a line each."""
+    path = os.path.join(os.environ.get("srcdir") or
+                        os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."),
+                        "README.md")
+    with open(path, encoding="utf-8") as file:
+        section = file.read().split("\n## %s\n" % heading)[1].split("\n## ")[0]
+    return [line[4:] for line in section.splitlines() if line.startswith("    ")]
+
+
+@test
+def the_first_https_page_of_the_readme_is_served():
+    """Each line as it is written there, but for the port."""
+    need_tool("curl")
+    *before, serve, ask = readme_commands("A first https page")
+    folder = scratch()
+    os.chmod(folder, 0o755)
+    subprocess.run(["sh", "-ec", "\n".join(before)], cwd=folder, check=True,
+                   stderr=subprocess.DEVNULL)
+    program, *options = serve.replace(":8443", ":0").split()
+    equal(program, "lhttpd", "the program")
+    with Server(folder + "/site", *options, pass_root=False, port=None, workers=None,
+                cwd=folder) as server:
+        done = subprocess.run(["sh", "-c", ask.replace(":8443", ":%d" % server.addresses[0][1])],
+                              cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              timeout=patience(15))
+    equal((done.returncode, done.stdout), (0, b"<h1>hello</h1>\n"),
+          "the page; curl said: %s" % done.stderr.decode())
+
+
 @test
 def a_newly_started_program_takes_over_the_port():
     with SecureServer(CONTENT, *KEYS, workers=2, upgrades=True) as server:
