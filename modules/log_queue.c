@@ -327,7 +327,7 @@ void log_queue_push(void *state)
 	struct log_queue *log = state;
 
 	reap(log);
-	if (log->plain.regular && log->error == 0)
+	if (log->writer_state != NULL && log->error == 0)
 		submit(log, true, log->writer->most);
 }
 
@@ -345,7 +345,7 @@ bool log_queue_is_empty(const void *state)
 {
 	const struct log_queue *log = state;
 
-	return log->plain.regular ? log->count == 0 : log->plain.used == 0;
+	return log->writer_state != NULL ? log->count == 0 : log->plain.used == 0;
 }
 
 uint64_t log_queue_lost(void *state)
