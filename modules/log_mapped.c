@@ -8,9 +8,11 @@
 #include <unistd.h>
 
 /* How much is prepared ahead of the lines: twice as much as before when half of that is used up
- * while it is fresh, half as much when it is not. */
+ * while it is fresh, half as much when it is not. When the kernel has written all of it out, each
+ * page is dirtied anew by the loop until the thread notices; on a busy disk Linux makes a task wait
+ * that has dirtied eight. */
 #define LEAD_LEAST ((ptrdiff_t)4 << 10)
-#define LEAD_MOST ((ptrdiff_t)256 << 10)
+#define LEAD_MOST ((ptrdiff_t)32 << 10)
 
 /* How long the loop may write to it. The kernel may write it out earlier, but hardly does. */
 #define FRESH_NS INT64_C(8000000)
