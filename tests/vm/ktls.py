@@ -10,6 +10,7 @@ what they are linked with). LOP_KERNEL_PACKAGE names the kernel's .deb; without 
 is fetched with apt-get. Prints TAP; skips with a reason where something is missing.
 """
 import glob
+import lzma
 import os
 import re
 import shutil
@@ -95,7 +96,7 @@ def kernel(folder):
     """Unpacks Debian's kernel. Returns the image and its folder of modules."""
     package = os.environ.get("LOP_KERNEL_PACKAGE")
     if not package:
-        names = re.findall(r"^(linux-image-[0-9.-]+-cloud-amd64-unsigned) ",
+        names = re.findall(r"^(linux-image-[0-9]\S*-cloud-amd64-unsigned) ",
                            said(tool("apt-cache"), "search", "^linux-image-.*-cloud-amd64-unsigned"),
                            re.M)
         if not names:
@@ -106,21 +107,27 @@ def kernel(folder):
     said(tool("dpkg-deb"), "-x", package, folder + "/kernel")
     [image] = glob.glob(folder + "/kernel/boot/vmlinuz-*")
     version = os.path.basename(image)[len("vmlinuz-"):]
-    return image, folder + "/kernel/lib/modules/" + version
+    [modules] = glob.glob(folder + "/kernel/**/modules/" + version, recursive=True)
+    return image, modules
+
+
+def module(path):
+    """Its bytes; newer kernels' are compressed."""
+    with (lzma.open if path.endswith(".xz") else open)(path, "rb") as file:
+        return file.read()
 
 
 def with_dependencies(folder):
     """Paths of KERNEL_MODULES and of what they need, in the order of loading."""
     paths = {os.path.basename(path).partition(".ko")[0].replace("-", "_"): path
-             for path in glob.glob(folder + "/kernel/**/*.ko", recursive=True)}
+             for path in glob.glob(folder + "/kernel/**/*.ko*", recursive=True)}
     wanted = {}
 
     def want(name):
         path = paths.get(name.replace("-", "_"))
         if path is None or path in wanted:
             return                   # built in, or there already
-        with open(path, "rb") as file:
-            depends = re.search(rb"\0depends=([^\0]*)\0", file.read())
+        depends = re.search(rb"\0depends=([^\0]*)\0", module(path))
         for other in depends[1].decode().split(",") if depends else ():
             want(other)
         wanted[path] = True
@@ -192,7 +199,7 @@ def make_root(path, modules):
         for source in sorted(shared):
             archive.copy(os.path.realpath(source), source)
         for source in modules:
-            archive.copy(source, "/modules/" + os.path.basename(source))
+            archive.text("/modules/" + os.path.basename(source), module(source))
         for source in ("/etc/ssl/openssl.cnf", "/usr/lib/ssl/openssl.cnf"):
             if os.path.exists(source):
                 archive.copy(source, source)
