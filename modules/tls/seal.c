@@ -70,8 +70,8 @@ static void observe(int writes, int version, int type, const void *data, size_t 
 		seal->sequence++;
 	} else if (type == SSL3_RT_HANDSHAKE && message[0] == SSL3_MT_KEY_UPDATE) {
 		seal_end(seal);
-	} else if (type == SSL3_RT_HANDSHAKE && message[0] == SSL3_MT_FINISHED &&
-	           SSL_version(ssl) == TLS1_3_VERSION) {
+	} else if (seal->wanted && type == SSL3_RT_HANDSHAKE &&
+	           message[0] == SSL3_MT_FINISHED && SSL_version(ssl) == TLS1_3_VERSION) {
 		SSL_CTX_set_keylog_callback(SSL_get_SSL_CTX(ssl), take_secret);
 	}
 }

@@ -24,8 +24,9 @@
 /* What a record is longer than its content: the head, the content's type, the tag. */
 #define SEAL_OVERHEAD (SEAL_HEAD + 1 + SEAL_TAG)
 
-/* The writing side of a connection; all zero at first. */
+/* The writing side of a connection; all zero at first but for `wanted`. */
 struct seal {
+	bool wanted; /* the secret is to be told, should it be needed: that costs OpenSSL some time */
 	EVP_CIPHER_CTX *cipher; /* NULL: OpenSSL writes */
 	uint64_t sequence;      /* of the next record, once the secret is known */
 	unsigned char iv[SEAL_IV];

@@ -88,6 +88,7 @@ struct tls {
 	unsigned char *buffer;   /* BUFFER_SIZE; holds nothing between calls */
 	unsigned char *out;      /* WIRE_OUT, behind it; the same for records */
 	size_t kept;             /* bytes of memory that wait for sockets (wire.c) */
+	uint32_t short_only;     /* connections since one had an answer of more than a record */
 	unsigned char *protocols; /* ALPN, in the form of RFC 7301 */
 	size_t protocols_length;
 	uint64_t root_device;    /* "/" as it was when the files were read */

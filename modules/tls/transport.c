@@ -102,6 +102,10 @@ bool transport_choose_host(SSL *ssl, const unsigned char *body, size_t length)
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
+/* Secrets are for long answers (seal.c). Where so many connections in a row had none, the next do
+ * without until there is one. */
+#define SHORT_ONLY_MANY 1000
+
 /* The kernel can take over the writing side of a plain socket only. */
 static bool attach(struct tls_connection *connection)
 {
@@ -134,6 +138,7 @@ static int tls_open(void *module, struct lop_connection *given, int descriptor, 
 	connection->wire.worker = tls->worker;
 	connection->wire.descriptor = descriptor;
 	connection->wire.kept = &tls->kept;
+	connection->seal.wanted = tls->short_only++ < SHORT_ONLY_MANY;
 	connection->host = tls->options.default_host;
 	connection->ssl = SSL_new(tls->store->contexts[connection->host]);
 	if (connection->ssl == NULL || !attach(connection)) {

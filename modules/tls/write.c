@@ -72,8 +72,10 @@ static void begin(struct tls_connection *connection, size_t length)
 		ERR_clear_error();
 	connection->gathered = 0;
 	connection->wire.out = connection->tls->out;
-	/* For what is short it makes no difference. */
-	if (length > RECORD_MAX && seal_begin(&connection->seal, connection->ssl))
+	if (length <= RECORD_MAX) /* then it makes no difference */
+		return;
+	connection->tls->short_only = 0;
+	if (seal_begin(&connection->seal, connection->ssl))
 		connection->wire.muted = WIRE_MUTED;
 }
 

@@ -111,6 +111,18 @@ def a_thousand_wishes_for_new_keys_get_one_each_at_most():
         check(1 <= key_changes(client) <= 1000, "changes of the server's keys")
 
 
+@test
+def they_come_as_well_after_a_great_many_short_ones():
+    for _ in range(1100):
+        with Connection(site.address):
+            pass
+    for _ in range(2):   # the first reminds the server of how to do it
+        with Connection(site.address) as raw, LibraryClient(raw) as client:
+            for target, body in (("/short", b"short"), ("/long", LONG), ("/short", b"short")):
+                check(client.get(target) == body, target)
+                client.change_key(ask=True)
+
+
 def is_open(server, name):
     return any(each.endswith(name) for each in processes.descriptors(server.pid).values())
 

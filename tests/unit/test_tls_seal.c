@@ -60,6 +60,7 @@ static void setup(void)
 	ck_assert(server_context != NULL && client_context != NULL);
 	certify(server_context);
 	seal_prepare(server_context);
+	seal.wanted = true;
 	said_length = 0;
 }
 
@@ -69,6 +70,7 @@ static void disconnect(void)
 	SSL_free(client);
 	server = client = NULL;
 	seal_end(&seal);
+	seal.wanted = true; /* of the next */
 }
 
 static void teardown(void)
@@ -169,6 +171,15 @@ START_TEST(what_openssl_wants_to_say_is_told)
 }
 END_TEST
 
+START_TEST(no_secret_is_asked_for_that_is_not_wanted)
+{
+	seal.wanted = false;
+	connect_both();
+	ck_assert_uint_eq(seal.secret_length, 0);
+	ck_assert(!seal_begin(&seal, server));
+}
+END_TEST
+
 START_TEST(keys_that_changed_stay_openssls)
 {
 	connect_both();
@@ -213,6 +224,7 @@ int main(void)
 	tcase_add_test(test, each_cipher_is_read);
 	tcase_add_test(test, what_openssl_wants_to_say_is_told);
 #endif
+	tcase_add_test(test, no_secret_is_asked_for_that_is_not_wanted);
 	tcase_add_test(test, keys_that_changed_stay_openssls);
 	tcase_add_test(test, other_records_stay_openssls);
 	tcase_add_test(test, short_records_stay_openssls);
