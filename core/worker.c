@@ -74,20 +74,22 @@ struct lop_memory *worker_scratch(struct lop_worker *worker, size_t size, size_t
 
 /* Logs */
 
-static void log_flush(struct timer *timer)
-{
-	struct lop_worker *worker = CONTAINER(timer, struct lop_worker, log_timer);
-
-	access_log_flush(&worker->log);
-	if (worker->log.dirty)
-		timer_arm(&worker->timers, timer, worker_ms(worker->now + LOG_FLUSH_NS));
-}
-
 void worker_log_arm(struct lop_worker *worker)
 {
 	if (worker->log.dirty && !timer_armed(&worker->log_timer))
 		timer_arm(&worker->timers, &worker->log_timer,
 		          worker_ms(worker->now + LOG_FLUSH_NS));
+}
+
+static void flush_log(struct lop_worker *worker)
+{
+	access_log_flush(&worker->log);
+	worker_log_arm(worker);
+}
+
+static void log_flush(struct timer *timer)
+{
+	flush_log(CONTAINER(timer, struct lop_worker, log_timer));
 }
 
 void worker_log(struct lop_worker *worker, const struct lop_log_record *record)
@@ -120,8 +122,7 @@ static void retire(struct lop_worker *worker)
 	acceptors_drain(worker);
 	listeners_close(worker->core);
 	(void)modules_stage(worker->core, LOP_STAGE_DRAIN, worker);
-	access_log_flush(&worker->log);
-	worker_log_arm(worker);
+	flush_log(worker);
 	for (node = worker->connections.next; node != &worker->connections; node = node->next) {
 		struct lop_connection *conn = CONTAINER(node, struct lop_connection, node);
 
