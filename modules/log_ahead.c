@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "log_apart.h"
@@ -25,14 +24,6 @@ struct log_ahead {
 	bool busy;
 	struct log_task task; /* while busy the thread's */
 };
-
-static int64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
-}
 
 /* What this thread has done: false where nobody counts. */
 static bool count(struct rusage *usage)
@@ -120,14 +111,14 @@ static int run_kind(struct log_task *task, int fd)
 
 static void run(struct log_task *task, int fd)
 {
-	const int64_t began = now();
+	const int64_t began = log_apart_now();
 	struct rusage before = { .ru_nvcsw = -1 }, after = { .ru_nvcsw = 0 };
 
 	(void)count(&before);
 	task->result = run_kind(task, fd);
 	/* Where nobody counts, waiting for a processor looks like sleep. */
-	task->slow =
-		now() - began > SLOW_NS && (!count(&after) || after.ru_nvcsw > before.ru_nvcsw);
+	task->slow = log_apart_now() - began > SLOW_NS &&
+	             (!count(&after) || after.ru_nvcsw > before.ru_nvcsw);
 }
 
 static void *work(void *context)
@@ -179,9 +170,11 @@ void log_ahead_give(struct log_ahead *ahead, const struct log_task *task)
 
 bool log_ahead_take(struct log_ahead *ahead, long most_ns, struct log_task *task)
 {
-	const struct timespec until = log_apart_until(most_ns);
+	struct timespec until;
 	bool ended;
 
+	if (most_ns > 0)
+		until = log_apart_until(most_ns);
 	pthread_mutex_lock(&ahead->lock);
 	while (ahead->busy && most_ns > 0 &&
 	       pthread_cond_timedwait(&ahead->changed, &ahead->lock, &until) == 0)

@@ -88,6 +88,14 @@ int log_apart_start(pthread_t *id, int fd, void *(*work)(void *), void *context)
 	return result;
 }
 
+int64_t log_apart_now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (int64_t)time.tv_sec * NS_PER_SECOND + time.tv_nsec;
+}
+
 void log_apart_cond_init(pthread_cond_t *condition)
 {
 	pthread_condattr_t attributes;

@@ -10,12 +10,16 @@
 #define LOG_APART_H
 
 #include <pthread.h>
+#include <stdint.h>
 #include <time.h>
 
 /* Has a thread do work(context), which has no descriptor but fd, and closes that before it can be
  * joined. Signals go to the loop, except a fault, which goes to who made it. Returns 0 or a
  * negative errno. */
 int log_apart_start(pthread_t *id, int fd, void *(*work)(void *), void *context);
+
+/* In nanoseconds, for how long something takes. */
+int64_t log_apart_now(void);
 
 /* A condition that is waited for with log_apart_until(). */
 void log_apart_cond_init(pthread_cond_t *condition);

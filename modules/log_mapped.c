@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "log_apart.h"
+
 /* How much is prepared ahead of the lines: twice as much as before when half of that is used up
  * while it is fresh, half as much when it is not. When the kernel has written all of it out, each
  * page is dirtied anew by the loop until the thread notices; on a busy disk Linux makes a task wait
@@ -23,20 +25,15 @@
 /* How long the loop waits for the thread. */
 #define WAIT_NS 2000000L
 
-static int64_t now_of(clockid_t clock)
-{
-	struct timespec time;
-
-	clock_gettime(clock, &time);
-	return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
-}
-
 int64_t log_mapped_now(void)
 {
 #ifdef CLOCK_MONOTONIC_COARSE
-	return now_of(CLOCK_MONOTONIC_COARSE);
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+	return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 #else
-	return now_of(CLOCK_MONOTONIC);
+	return log_apart_now();
 #endif
 }
 
@@ -170,7 +167,7 @@ static void go_on(struct log_mapped *mapped, ptrdiff_t length, bool check)
  * open the next window. */
 static int await_room(struct log_mapped *mapped, ptrdiff_t length)
 {
-	const int64_t until = now_of(CLOCK_MONOTONIC) + WAIT_NS;
+	const int64_t until = log_apart_now() + WAIT_NS;
 	int64_t left = WAIT_NS;
 
 	for (;;) {
@@ -181,7 +178,7 @@ static int await_room(struct log_mapped *mapped, ptrdiff_t length)
 			return 0;
 		if (left <= 0)
 			return -EAGAIN;
-		left = until - now_of(CLOCK_MONOTONIC);
+		left = until - log_apart_now();
 		collect(mapped, left > 0 ? (long)left : 0);
 	}
 }

@@ -293,6 +293,16 @@ void log_queue_message(void *state, const struct lop_log_message *message)
 	(void)write_line(state, message->line.data, message->line.length);
 }
 
+bool log_queue_rests(void *state, long most_ns)
+{
+	struct log_queue *log = state;
+
+	if (log->batch > 0 && most_ns > 0)
+		log->writer->wait(log->writer_state, most_ns);
+	reap(log);
+	return log->batch == 0;
+}
+
 int log_queue_flush(void *state)
 {
 	struct log_queue *log = state;
@@ -306,8 +316,7 @@ int log_queue_flush(void *state)
 	submit(log, true, before != 0 ? log->writer->most_after_error : log->writer->most);
 	if (before != 0 && log->batch > 0) {
 		/* That a full disk takes half a line shall be seen, and mended, at once. */
-		log->writer->wait(log->writer_state, RETRY_NS);
-		reap(log);
+		(void)log_queue_rests(log, RETRY_NS);
 		/* Until the write has ended well, nothing has recovered. */
 		if (log->batch > 0 && log->error == 0)
 			log->error = before;
@@ -329,16 +338,6 @@ void log_queue_push(void *state)
 	reap(log);
 	if (log->writer_state != NULL && log->error == 0)
 		submit(log, true, log->writer->most);
-}
-
-bool log_queue_rests(void *state, long most_ns)
-{
-	struct log_queue *log = state;
-
-	if (log->batch > 0 && most_ns > 0)
-		log->writer->wait(log->writer_state, most_ns);
-	reap(log);
-	return log->batch == 0;
 }
 
 bool log_queue_is_empty(const void *state)
