@@ -11,11 +11,11 @@ from server import (AM_ROOT, LHTTPD, ORDINARY, RUN_USER, Server, environment,  #
                     hurry, listens, mounted, need_root, need_tool, run, run_uid)
 from tap import (SLOWDOWN, Failure, Skipped, check, equal, main, patience, seconds,  # noqa: E402
                  short, skip, test, wait_for, within)
-from trees import Link, grow, pattern, replace, scratch, tree  # noqa: E402
+from trees import SOURCE, Link, grow, pattern, replace, scratch, tree  # noqa: E402
 from wire import DATE, Connection, Response, make_request, split_responses  # noqa: E402
 
-__all__ = ["AM_ROOT", "DATE", "LHTTPD", "ORDINARY", "RUN_USER", "SLOWDOWN", "Connection", "Failure",
-           "Link", "Response", "Server", "Skipped", "check", "environment", "equal", "grow",
-           "hurry", "listens", "main", "make_request", "mounted", "need_root", "need_tool",
+__all__ = ["AM_ROOT", "DATE", "LHTTPD", "ORDINARY", "RUN_USER", "SLOWDOWN", "SOURCE", "Connection",
+           "Failure", "Link", "Response", "Server", "Skipped", "check", "environment", "equal",
+           "grow", "hurry", "listens", "main", "make_request", "mounted", "need_root", "need_tool",
            "patience", "pattern", "processes", "replace", "run", "run_uid", "scratch", "seconds",
            "short", "skip", "split_responses", "test", "tree", "wait_for", "within"]

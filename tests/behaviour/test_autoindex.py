@@ -13,8 +13,7 @@ import urllib.parse
 
 from harness import *
 
-ICONS = os.path.join(os.environ.get("srcdir") or
-                     os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."), "icons")
+ICONS = os.path.join(SOURCE, "icons")
 OPTIONS = ("-i", "--autoindex-icons", ICONS)
 HOSTILE = [b"qu\"ote's", b"<b>&amp;", b"<script>alert(1)</script>".replace(b"/", b"|"), b"new\nline",
            b"tab\there", b"cr\rlf", b"\x01\x7f", b"100%25 sure?#frag", b"%2e%2e", b"bad\xff\xfeutf8",

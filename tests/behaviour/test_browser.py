@@ -13,8 +13,7 @@ import time
 
 from harness import *
 
-ICONS = os.path.join(os.environ.get("srcdir") or
-                     os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."), "icons")
+ICONS = os.path.join(SOURCE, "icons")
 NAMES = [b"qu\"ote's", b"<b>&amp;", b"<img src=x onerror=alert(1)>", b"new\nline", b"tab\there",
          b"\x01\x7f", b"100%25 sure?#frag", b"%2e%2e", b"bad\xff\xfeutf8", b"\xed\xa0\x80",
          b"\xc2\x85", b"a:b", b"javascript:alert(1)", b"\\back\\slash", b" lead and trail ",

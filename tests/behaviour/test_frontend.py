@@ -122,10 +122,7 @@ def a_file_is_checked():
 @test
 def each_line_of_the_example_can_stand():
     """As it is, and with each commented line."""
-    path = os.path.join(os.environ.get("srcdir", ""), "doc", "sample.conf")
-    if not os.path.exists(path):
-        path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../doc/sample.conf")
-    with open(path) as file:
+    with open(os.path.join(SOURCE, "doc", "sample.conf")) as file:
         lines = file.read().splitlines()
     examples = [number for number, line in enumerate(lines)
                 if line.startswith("#") and not line.startswith("# ")]

@@ -360,10 +360,18 @@ def ext4(options):
         yield folder
 
 
+@contextlib.contextmanager
+def frozen(folder):
+    subprocess.run([need_tool("fsfreeze"), "-f", folder], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run([need_tool("fsfreeze"), "-u", folder], check=True)
+
+
 @test(limit=60)
 def a_file_system_that_is_frozen_holds_up_no_request():
     """As for a snapshot: whoever writes to it sleeps until that is over."""
-    need_tool("fsfreeze")
     for name, waiting in ("file", 80000), ("mmap", 80000), ("aio", 100):
         with ext4("loop") as folder:
             with Server(CONTENT, "-L", name, "-o", folder + "/access", quiet=False) as server:
@@ -371,13 +379,10 @@ def a_file_system_that_is_frozen_holds_up_no_request():
                     ask(server, 1, first)
                 wait_for_lines(folder + "/access", 10, 5)
                 time.sleep(seconds(0.1))  # now a line wants a page that was written out
-                subprocess.run(["fsfreeze", "-f", folder], check=True)
-                try:
+                with frozen(folder):
                     ask(server, 1, 10)
                     time.sleep(seconds(1.5))
                     ask(server, waiting, 11)
-                finally:
-                    subprocess.run(["fsfreeze", "-u", folder], check=True)
                 wait_for_lines(folder + "/access", 11 + waiting, 10, name)
             equal([number(line) for line in lines_of(raw(folder + "/access"))],
                   list(range(11 + waiting)), name + ": requests")
@@ -385,20 +390,16 @@ def a_file_system_that_is_frozen_holds_up_no_request():
 
 @test(limit=60)
 def a_hangup_holds_up_no_request_while_the_file_system_is_frozen():
-    need_tool("fsfreeze")
     for name in PROVIDERS:
         with ext4("loop") as folder:
             with Server(CONTENT, "-L", name, "-o", folder + "/access", quiet=False) as server:
                 ask(server, 10)
                 wait_for_lines(folder + "/access", 10, 5)
-                subprocess.run(["fsfreeze", "-f", folder], check=True)
-                try:
+                with frozen(folder):
                     for first in range(10, 40, 10):
                         ask(server, 10, first)
                         server.send_signal(signal.SIGHUP)
                         time.sleep(seconds(0.1))
-                finally:
-                    subprocess.run(["fsfreeze", "-u", folder], check=True)
                 wait_for_lines(folder + "/access", 40, 10, name)
                 ask(server, 1, 40)
             text = raw(folder + "/access")
@@ -408,7 +409,6 @@ def a_hangup_holds_up_no_request_while_the_file_system_is_frozen():
 
 @test(limit=60)
 def mmap_maps_the_file_again_when_the_disk_is_quiet():
-    need_tool("fsfreeze")
     with ext4("loop") as folder:
         with Server(CONTENT, "-L", "mmap", "-o", folder + "/access", quiet=False) as server:
             def size():
@@ -416,10 +416,9 @@ def mmap_maps_the_file_again_when_the_disk_is_quiet():
                 return os.stat(folder + "/access").st_size
 
             equal(size() % AHEAD, 0, "size while it is mapped")
-            subprocess.run(["fsfreeze", "-f", folder], check=True)
-            ask(server, 1)
-            time.sleep(seconds(0.1))
-            subprocess.run(["fsfreeze", "-u", folder], check=True)
+            with frozen(folder):
+                ask(server, 1)
+                time.sleep(seconds(0.1))
             wait_for(lambda: size() % AHEAD != 0, 5, "the file is cut")
             wait_for(lambda: size() % AHEAD == 0, 30, "the file is mapped again")
 
@@ -594,6 +593,12 @@ def mmap_counts_what_went_where_the_file_no_longer_was():
     check(len(found) > 140, "too many were lost: %s" % found)
 
 
+def start_anew(server):
+    os.kill(server.pid, signal.SIGUSR2)
+    wait_for(lambda: len(re.findall("listening on", server.errors())) > 1, 10,
+             "the new process's line")
+
+
 @test(limit=60)
 def two_programs_share_a_log_while_one_drains():
     """USR2: the old one still has a download running when the new one answers."""
@@ -606,9 +611,7 @@ def two_programs_share_a_log_while_one_drains():
             with server.connect(receive_buffer=8192) as slow:
                 slow.send(make_request("GET", "/big.bin"))
                 slow.read_head()
-                os.kill(server.pid, signal.SIGUSR2)
-                wait_for(lambda: len(re.findall("listening on", server.errors())) > 1, 10,
-                         "the new process's line")
+                start_anew(server)
                 for count in range(100, 400):
                     ask(server, 1, count)
                 wait_for(lambda: len(lines_of(raw(folder + "/access").rstrip(b"\0"))) >= 400, 5,
@@ -830,17 +833,22 @@ def syslog_targets_are_checked():
         check("syslog-socket" in errors, "message: " + errors)
 
 
+def replace_socket(server, collector, meanwhile):
+    """A socket that is there again after so many requests without one."""
+    ask(server, 3)
+    wait_for(lambda: len(collector.access()) == 3, 5, "three messages")
+    collector.close()
+    ask(server, meanwhile, 3)
+    wait_for(lambda: "access log log_syslog" in server.errors(), 5, "a report")
+    collector.open()
+
+
 @test(limit=60)
 def syslog_reconnects():
     collector = Collector()
     # In a chroot the path would be out of reach.
     with syslog_server(collector, as_user=True) as server:
-        ask(server, 3)
-        wait_for(lambda: len(collector.access()) == 3, 5, "three messages")
-        collector.close()
-        ask(server, 3, 3)
-        wait_for(lambda: "access log log_syslog" in server.errors(), 5, "a report")
-        collector.open()
+        replace_socket(server, collector, 3)
         ask(server, 3, 6)
         wait_for(lambda: len(collector.access()) == 9, 8, "what waited, in the new socket")
     numbers = [int(re.search(r"\?(\d+) ", text)[1]) for text in collector.access()]
@@ -853,15 +861,8 @@ def syslog_is_found_again_from_a_chroot_by_a_new_program():
     need_root()
     collector = Collector()
     with syslog_server(collector, workers=2, upgrades=True) as server:
-        ask(server, 3)
-        wait_for(lambda: len(collector.access()) == 3, 5, "three messages")
-        collector.close()
-        ask(server, 1, 3)
-        wait_for(lambda: "access log log_syslog" in server.errors(), 5, "a report")
-        collector.open()
-        os.kill(server.pid, signal.SIGUSR2)
-        wait_for(lambda: len(re.findall("listening on", server.errors())) > 1, 10,
-                 "the new process's line")
+        replace_socket(server, collector, 1)
+        start_anew(server)
 
         def arrives():
             ask(server, 1, 4)

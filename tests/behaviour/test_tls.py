@@ -361,10 +361,7 @@ def an_ordinary_user_serves_it_too():
 
 def readme_commands(heading):
     """What is to be typed there, a line each."""
-    path = os.path.join(os.environ.get("srcdir") or
-                        os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."),
-                        "README.md")
-    with open(path, encoding="utf-8") as file:
+    with open(os.path.join(SOURCE, "README.md"), encoding="utf-8") as file:
         section = file.read().split("\n## %s\n" % heading)[1].split("\n## ")[0]
     return [line[4:] for line in section.splitlines() if line.startswith("    ")]
 

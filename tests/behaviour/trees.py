@@ -10,6 +10,10 @@ import os
 import shutil
 import tempfile
 
+# Where the project's own files lie.
+SOURCE = os.environ.get("srcdir") or os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                                  "..", "..")
+
 _scratch = []
 
 

@@ -116,6 +116,23 @@ struct timespec log_apart_until(long ns)
 	return apart_until(ns);
 }
 
+static off_t size_of(int file)
+{
+	struct stat st;
+
+	ck_assert_int_eq(fstat(file, &st), 0);
+	return st.st_size;
+}
+
+/* What a process leaves that was killed while it had the file mapped. Returns its size. */
+static off_t leave_a_crash(void)
+{
+	static const char left[] = "line\n\0";
+
+	ck_assert_int_eq(write(fd, left, sizeof(left)), sizeof(left));
+	return sizeof(left);
+}
+
 static void setup(void)
 {
 	strcpy(path, "/tmp/lophttpd-mmap.XXXXXX");
@@ -233,7 +250,6 @@ END_TEST
 /* Also when that comes between two looks at the file. */
 START_TEST(a_file_that_is_cut_again_and_again_is_mapped_afterwards)
 {
-	struct stat st;
 	pid_t child;
 
 	open_log();
@@ -253,8 +269,7 @@ START_TEST(a_file_that_is_cut_again_and_again_is_mapped_afterwards)
 		(void)write_line(0, 100);
 		(void)lop_module.log->flush(state);
 		pause_for(10);
-		ck_assert_int_eq(fstat(fd, &st), 0);
-	} while (st.st_size == 0 || st.st_size % 65536 != 0);
+	} while (size_of(fd) == 0 || size_of(fd) % 65536 != 0);
 	close_log();
 }
 END_TEST
@@ -263,17 +278,15 @@ END_TEST
 START_TEST(a_line_that_is_appended_is_in_the_file_soon)
 {
 	int other = open(path, O_RDONLY);
-	struct stat st;
 
 	ck_assert_int_ge(other, 0);
 	ck_assert_int_eq(flock(other, LOCK_SH | LOCK_NB), 0);
 	open_log();
 	(void)write_line(0, 100);
-	do {
+	do
 		pause_for(1);
-		ck_assert_int_eq(fstat(fd, &st), 0);
-	} while (st.st_size == 0);
-	ck_assert_int_eq(st.st_size, 100);
+	while (size_of(fd) == 0);
+	ck_assert_int_eq(size_of(fd), 100);
 	close_log();
 	close(other);
 }
@@ -329,7 +342,6 @@ START_TEST(the_end_waits_for_the_old_file_after_a_hangup)
 {
 	char next_path[64];
 	int next = hang_up_while_the_writer_is_held(next_path);
-	struct stat st;
 	pthread_t id;
 
 	(void)write_line(0, 200);
@@ -337,10 +349,8 @@ START_TEST(the_end_waits_for_the_old_file_after_a_hangup)
 	lop_module.log->close(state);
 	lop_module.fini(module_state);
 	ck_assert_int_eq(pthread_join(id, NULL), 0);
-	ck_assert_int_eq(fstat(fd, &st), 0);
-	ck_assert_int_eq(st.st_size, 100);
-	ck_assert_int_eq(fstat(next, &st), 0);
-	ck_assert_int_eq(st.st_size, 200);
+	ck_assert_int_eq(size_of(fd), 100);
+	ck_assert_int_eq(size_of(next), 200);
 	close(next);
 	unlink(next_path);
 }
@@ -351,16 +361,14 @@ END_TEST
 START_TEST(lines_keep_their_order_when_the_new_file_is_mapped)
 {
 	char next_path[64], length[4];
-	struct stat st;
 
 	for (int turn = 0; turn < 20; turn++) {
 		int next = hang_up_while_the_writer_is_held(next_path);
 
 		writer_is_held = false;
-		do {
+		do
 			pause_for(1);
-			ck_assert_int_eq(fstat(fd, &st), 0);
-		} while (st.st_size == 0);
+		while (size_of(fd) == 0);
 		pause_for(1);
 		(void)write_line(0, 2);
 		(void)write_line(0, 3);
@@ -377,13 +385,11 @@ END_TEST
 /* Until that is the file's size. */
 static void wait_for_size(int file, off_t size)
 {
-	struct stat st;
 
 	do {
 		(void)lop_module.log->flush(state);
 		pause_for(1);
-		ck_assert_int_eq(fstat(file, &st), 0);
-	} while (st.st_size != size);
+	} while (size_of(file) != size);
 }
 
 /* Nor when HUP comes. What is left at the end of the old file the next start cuts off. */
@@ -392,7 +398,6 @@ START_TEST(nothing_is_written_behind_what_could_not_be_cut_off)
 	char next_path[64] = "/tmp/lophttpd-mmap.XXXXXX", last;
 	int next = mkostemp(next_path, O_APPEND);
 	struct lop_log_open how = { .size = sizeof(how), .fd = dup(next), .path = next_path };
-	struct stat st;
 
 	open_log();
 	(void)write_line(0, 100);
@@ -404,11 +409,9 @@ START_TEST(nothing_is_written_behind_what_could_not_be_cut_off)
 	ck_assert_int_eq(lop_module.log->reopen(state, &how), 0);
 	cut_fails = false;
 	close_log();
-	ck_assert_int_eq(fstat(fd, &st), 0);
-	ck_assert_int_eq(pread(fd, &last, 1, st.st_size - 1), 1);
+	ck_assert_int_eq(pread(fd, &last, 1, size_of(fd) - 1), 1);
 	ck_assert_int_eq(last, '\0');
-	ck_assert_int_eq(fstat(next, &st), 0);
-	ck_assert_int_eq(st.st_size, 200);
+	ck_assert_int_eq(size_of(next), 200);
 	close(next);
 	unlink(next_path);
 }
@@ -416,17 +419,14 @@ END_TEST
 
 START_TEST(nothing_is_written_behind_what_a_crash_has_left)
 {
-	static const char left[] = "line\n\0";
-	struct stat st;
+	const off_t left = leave_a_crash();
 
-	ck_assert_int_eq(write(fd, left, sizeof(left)), sizeof(left));
 	cut_fails = true;
 	open_log();
 	(void)write_line(0, 100);
 	while (lop_module.log->flush(state) != -EPERM) {
 		pause_for(1);
-		ck_assert_int_eq(fstat(fd, &st), 0);
-		ck_assert_int_eq(st.st_size, sizeof(left));
+		ck_assert_int_eq(size_of(fd), left);
 	}
 	cut_fails = false;
 	wait_for_size(fd, 105);
@@ -437,11 +437,9 @@ END_TEST
 /* The process that had it mapped was killed, and this one may have no more threads for now. */
 START_TEST(nothing_is_written_behind_what_a_crash_has_left_without_a_thread)
 {
-	static const char left[] = "line\n\0";
+	const off_t left = leave_a_crash();
 	int other = open(path, O_RDONLY);
-	struct stat st;
 
-	ck_assert_int_eq(write(fd, left, sizeof(left)), sizeof(left));
 	ck_assert_int_ge(other, 0);
 	ck_assert_int_eq(flock(other, LOCK_EX | LOCK_NB), 0);
 	open_log();
@@ -450,13 +448,11 @@ START_TEST(nothing_is_written_behind_what_a_crash_has_left_without_a_thread)
 	threads_fail = true;
 	while (lop_module.log->flush(state) != -EAGAIN) {
 		pause_for(1);
-		ck_assert_int_eq(fstat(fd, &st), 0);
-		ck_assert_int_eq(st.st_size, sizeof(left));
+		ck_assert_int_eq(size_of(fd), left);
 	}
 	threads_fail = false;
 	close_log();
-	ck_assert_int_eq(fstat(fd, &st), 0);
-	ck_assert_int_eq(st.st_size, 105);
+	ck_assert_int_eq(size_of(fd), 105);
 }
 END_TEST
 
@@ -484,9 +480,8 @@ END_TEST
 
 START_TEST(a_crashed_file_that_somebody_else_cuts_just_before_has_no_padding)
 {
-	static const char left[] = "line\n\0";
 
-	ck_assert_int_eq(write(fd, left, sizeof(left)), sizeof(left));
+	(void)leave_a_crash();
 	somebody_cuts.before_a_cut = true;
 	open_log();
 	(void)write_line(0, 100);
@@ -500,15 +495,13 @@ END_TEST
 START_TEST(a_file_that_is_cut_just_before_it_is_extended_has_no_padding)
 {
 	struct log_window window;
-	struct stat st;
 
 	ck_assert_int_eq(log_window_open(&window, fd, 0), 0);
 	ck_assert_int_eq(log_window_extend(&window, window.from + 1000), 0);
 	somebody_cuts.before_zeros = true;
 	ck_assert_int_eq(log_window_extend(&window, window.from + 70000), -ESTALE);
 	ck_assert_int_eq(log_window_cut(fd, 70000), 0);
-	ck_assert_int_eq(fstat(fd, &st), 0);
-	ck_assert_int_eq(st.st_size, 0);
+	ck_assert_int_eq(size_of(fd), 0);
 	log_window_close(&window);
 }
 END_TEST

@@ -149,6 +149,16 @@ START_TEST(a_short_write_goes_on_where_it_stopped)
 }
 END_TEST
 
+/* Of the 300000 bytes that are in it, and a few: when the last part goes, and not before. */
+static void check_that_the_end_is_told(void)
+{
+	output.ends = true;
+	ck_assert_int_eq(output_flush(&output, &transport, &sink, 100000), 0);
+	ck_assert_int_eq(sink.more, LOP_MORE_DATA);
+	ck_assert_int_eq(output_flush(&output, &transport, &sink, 300000), 1);
+	ck_assert_int_eq(sink.more, LOP_MORE_END);
+}
+
 START_TEST(what_is_last_is_told_that_the_end_follows)
 {
 	struct lop_memory *long_one = lop_memory_new(300000), *last = text("last");
@@ -158,11 +168,7 @@ START_TEST(what_is_last_is_told_that_the_end_follows)
 	output_memory(&output, last, 0, 4);
 	memory_release(&long_one);
 	memory_release(&last);
-	output.ends = true;
-	ck_assert_int_eq(output_flush(&output, &transport, &sink, 100000), 0);
-	ck_assert_int_eq(sink.more, LOP_MORE_DATA);
-	ck_assert_int_eq(output_flush(&output, &transport, &sink, 300000), 1);
-	ck_assert_int_eq(sink.more, LOP_MORE_END);
+	check_that_the_end_is_told();
 }
 END_TEST
 
@@ -172,11 +178,7 @@ START_TEST(so_is_the_last_part_of_a_file)
 
 	output_file(&output, body, 0, 300000);
 	lop_file_release(&body);
-	output.ends = true;
-	ck_assert_int_eq(output_flush(&output, &transport, &sink, 100000), 0);
-	ck_assert_int_eq(sink.more, LOP_MORE_DATA);
-	ck_assert_int_eq(output_flush(&output, &transport, &sink, 300000), 1);
-	ck_assert_int_eq(sink.more, LOP_MORE_END);
+	check_that_the_end_is_told();
 }
 END_TEST
 
